@@ -56,5 +56,3 @@ int audit_encode(const struct audit *audit, struct buf *b, struct err *e)
 int audit_decode(const void *data, size_t len, struct arena *arena,
                  struct audit *out, struct err *e) MUST_USE;
 int audit_validate(const struct audit *audit, struct err *e) MUST_USE;
-/* Exactly 64 lower-case hexadecimal digits. */
-bool audit_is_sha256(struct view text);

@@ -19,6 +19,7 @@
 enum {
     JOB_ID_MAX_BYTES = 128,
     JOB_PATH_MAX_BYTES = 4096,
+    JOB_WORD_MAX_BYTES = 131071, /* execve: MAX_ARG_STRLEN less its NUL */
     JOB_MAX_ARGS = 65536,
     JOB_MAX_ENV = 4096,
     JOB_MAX_FILES = 100000, /* the config's job.max_files is the real one */
@@ -215,5 +216,8 @@ int job_encode(const struct job *job, struct buf *b, struct err *e) MUST_USE;
 
 /* [A-Za-z0-9._:-]{1,128} */
 bool job_is_id(struct view id);
-/* Relative, no empty, "." or ".." component, no NUL, at most 4096 bytes. */
+/* Exactly 64 lower-case hexadecimal digits. */
+bool job_is_sha256(struct view text);
+/* Relative, not empty, no empty or ".." component, none over 255 bytes, no
+ * NUL, at most 4096 bytes. */
 bool job_is_inside_path(struct view path);

@@ -38,7 +38,7 @@ size_t mpk_value_len(const void *data, size_t len);
 /* A checked and unpacked message. Its strings are views into the input, which
  * must outlive it. */
 struct mpk_doc {
-    msgpack_zone zone;
+    msgpack_zone *zone;
     msgpack_object root;
 };
 

@@ -58,7 +58,7 @@ struct record_enum {
 };
 
 struct record_field {
-    const char *name; /* key on the wire; equals the C member's name */
+    const char *name; /* key on the wire, and name of the C member */
     enum record_type type;
     unsigned flags;
     size_t offset;
@@ -75,12 +75,22 @@ struct record {
     size_t count; /* at most RECORD_MAX_FIELDS */
 };
 
-enum { RECORD_MAX_FIELDS = 64 };
+enum {
+    RECORD_MAX_FIELDS = 64,
+    /* A raw value sits below maps and lists of ours: 32 in all. */
+    RECORD_RAW_MAX_DEPTH = MPK_MAX_DEPTH - 8,
+};
 
 /* Rows. `max` 0 means bounded by the message only. */
 #define RECORD_ROW(owner, member, kind, bits, most)                          \
     {                                                                        \
         .name = #member, .type = (kind), .flags = (bits),                    \
+        .offset = offsetof(struct owner, member), .max = (most)              \
+    }
+/* For members that C or its library does not let us name as the wire does. */
+#define RECORD_NAMED_ROW(owner, member, wire_name, kind, bits, most)         \
+    {                                                                        \
+        .name = (wire_name), .type = (kind), .flags = (bits),                \
         .offset = offsetof(struct owner, member), .max = (most)              \
     }
 #define RECORD_ENUM_ROW(owner, member, bits, name_table)                     \
