@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: MIT
+# Forkyard. `make help` lists what there is; plain `make` builds the program.
+# One makefile, no recursion into folders: a target that first installs what is
+# missing then calls this same file again, because only then the libraries'
+# flags can be known. Everything made is under build/, variants of the program
+# (VARIANT=asan, tsan, fuzz) under build/asan and so on.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+# As many jobs as processors, unless somebody said otherwise.
+ifeq ($(filter -j% --jobs% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += --jobs=$(shell nproc)
+endif
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+VARIANT ?=
+B := build$(if $(VARIANT),/$(VARIANT))
+ifeq ($(VARIANT),fuzz)
+CC := clang
+else ifeq ($(origin CC),default)
+CC := gcc
+endif
+# The distribution's Python, whose packages deps.sh installs; not the one that
+# a version manager may have put in front of it.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+V ?= 0
+Q := $(if $(filter 0,$(V)),@)
+say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2))
+
+# --- what is there ----------------------------------------------------------
+
+FLOORS := base wire sys svc run bin
+SRC := $(wildcard $(FLOORS:%=worker/%/*.c))
+HEADERS := $(wildcard $(FLOORS:%=worker/%/*.h))
+TEST_LIB_SRC := $(wildcard tests/lib/*.c)
+TEST_SRC := $(wildcard tests/unit/*_test.c tests/sys/*_test.c \
+	tests/svc/*_test.c)
+FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+PROBE_SRC := $(wildcard tests/probe/*.c)
+SCHEMA_SRC := $(wildcard tests/schema/*.c)
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+PROGRAM := $(B)/forkyard
+ARCHIVE := $(B)/libforkyard.a
+# Tests may use everything but main(); members are linked when called for.
+ARCHIVE_OBJ := $(call obj,$(filter-out worker/bin/main.c,$(SRC)) \
+	$(TEST_LIB_SRC))
+TESTS := $(TEST_SRC:%.c=$(B)/%)
+SCHEMA_TESTS := $(SCHEMA_SRC:%.c=$(B)/%)
+PROBES := $(PROBE_SRC:tests/%.c=build/%)
+FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
+
+# --- how it is compiled -----------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
+	-Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wconversion \
+	-Wno-sign-conversion -Wimplicit-fallthrough -Wswitch-enum \
+	-Wnull-dereference
+ifneq ($(CI)$(WERROR),)
+WARNINGS += -Werror
+endif
+
+OPTIMIZE := -O2 -g
+HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+HARDEN_LD := -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZE_tsan := -fsanitize=thread
+SANITIZE_fuzz := -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=undefined
+SANITIZE := $(SANITIZE_$(VARIANT))
+ifneq ($(SANITIZE),)
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer
+HARDEN := -DFORKYARD_SANITIZED=1
+HARDEN_LD :=
+WARNINGS := -Wall
+endif
+
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Iworker $(WARNINGS) $(OPTIMIZE) \
+	$(HARDEN) $(OPTIONAL_FLAGS) -fno-strict-aliasing -fPIE $(SANITIZE) \
+	$(PKG_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pie $(HARDEN_LD) $(SANITIZE) $(WRAP) $(LDFLAGS)
+# The embedded broker gives the library's mock cluster a fixed port.
+WRAP := $(if $(wildcard worker/bin/broker.c),-Wl$(,)--wrap=bind$(,)--wrap=listen)
+, := ,
+
+# The flags file is made on the first build of a directory, and again when the
+# library it names went away. Targets that prepare the machine, or need no
+# compiler, do not read it.
+NO_FLAGS := help deps libs demo dev test lint asan tsan fuzz fault bench clean
+ifneq ($(filter-out $(NO_FLAGS),$(or $(MAKECMDGOALS),build)),)
+include $(B)/flags.mk
+endif
+$(B)/flags.mk: deploy/build/flags.sh deploy/build/librdkafka.sh $(RDKAFKA_PC)
+	@mkdir -p $(@D)
+	@deploy/build/flags.sh $(CC) >$@.new && mv $@.new $@
+$(RDKAFKA_PC):
+
+# --- what people call -------------------------------------------------------
+
+.PHONY: help
+help: ## this list
+	@echo 'make TARGET'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@echo
+	@echo 'V=1 shows commands and the output of tests; T=WORD picks tests;'
+	@echo 'WERROR=1 makes warnings errors; PREFIX, DESTDIR: where to install.'
+
+.PHONY: build
+build: $(PROGRAM) ## build build/forkyard (the default)
+
+.PHONY: demo
+demo: ## install what is missing, build, run a fleet and real jobs through it
+	@deploy/build/deps.sh demo
+	@deploy/build/librdkafka.sh
+	@$(MAKE) build
+	@deploy/demo/run.sh build/forkyard
+
+.PHONY: dev
+dev: ## a fleet on this machine until Ctrl-C (DEV_ARGS='--workers 4')
+	@deploy/build/deps.sh demo
+	@deploy/build/librdkafka.sh
+	@$(MAKE) build
+	@build/forkyard dev $(DEV_ARGS)
+
+.PHONY: test
+test: ## install what is missing, build, run every test
+	@deploy/build/deps.sh test
+	@deploy/build/librdkafka.sh
+	@$(MAKE) run-tests
+
+.PHONY: lint
+lint: ## layout, floors, static analysis, warnings as errors
+	@deploy/build/deps.sh lint
+	@deploy/build/librdkafka.sh
+	@tests/lint/run.sh
+
+.PHONY: asan
+asan: ## unit, sys and svc tests with address and undefined sanitizers
+	@deploy/build/deps.sh test
+	@deploy/build/librdkafka.sh
+	@$(MAKE) VARIANT=asan run-sanitized KINDS='unit sys svc'
+
+.PHONY: tsan
+tsan: ## svc tests with the thread sanitizer
+	@deploy/build/deps.sh test
+	@deploy/build/librdkafka.sh
+	@$(MAKE) VARIANT=tsan run-sanitized KINDS='svc'
+
+.PHONY: fuzz
+fuzz: ## every decoder against made-up bytes, FUZZ_SECONDS=60 each
+	@deploy/build/deps.sh fuzz
+	@deploy/build/librdkafka.sh
+	@$(MAKE) VARIANT=fuzz fuzzers
+	@$(PYTHON) tests/run.py --fuzz-seconds $(FUZZ_SECONDS) fuzz
+
+.PHONY: fault
+fault: ## kill and starve the fleet and see that no job is lost
+	@deploy/build/deps.sh test
+	@deploy/build/librdkafka.sh
+	@$(MAKE) build
+	@$(PYTHON) tests/run.py fault
+
+.PHONY: bench
+bench: ## measure; writes build/bench.json
+	@deploy/build/deps.sh demo
+	@deploy/build/librdkafka.sh
+	@$(MAKE) build
+	@build/forkyard bench --out build/bench.json $(BENCH_ARGS)
+
+.PHONY: install
+install: build ## install the program below DESTDIR and PREFIX
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/forkyard
+	install -D -m 644 deploy/forkyard.yaml \
+		$(DESTDIR)$(PREFIX)/share/forkyard/forkyard.yaml
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/forkyard/LICENSE
+
+.PHONY: deps
+deps: ## install what building needs and build librdkafka, nothing else
+	@deploy/build/deps.sh build
+	@deploy/build/librdkafka.sh
+
+.PHONY: libs
+libs: ## build librdkafka into the cache, when the system has none
+	@deploy/build/librdkafka.sh
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+# --- rules ------------------------------------------------------------------
+
+$(B)/obj/%.o: %.c $(B)/flags.mk
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# Data that the assembler takes in (.incbin), which -MMD does not see.
+$(B)/obj/worker/svc/topics_data.o: $(wildcard broker-config/*)
+$(B)/obj/worker/run/payload_data.o: $(wildcard worker/payload/*)
+
+$(PROGRAM): $(call obj,$(SRC))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# Made anew: a deleted source file must not live on in the archive.
+$(ARCHIVE): $(ARCHIVE_OBJ)
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(TESTS) $(SCHEMA_TESTS): $(B)/%: $(B)/obj/%.o $(ARCHIVE)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< \
+		-Wl,--start-group $(ARCHIVE) $(PKG_LIBS) -Wl,--end-group -lcmocka
+
+# Static and plain: they run in boxes where there may be no library.
+$(PROBES): build/probe/%: tests/probe/%.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -static $< -o $@
+
+# Decoders live on the lower floors; the rest need not be built for them.
+FUZZ_OBJ := $(call obj,$(filter worker/base/% worker/wire/% worker/sys/%,$(SRC)))
+$(FUZZERS): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/lib.a
+	$(call say,LD,$@)
+	$(Q)$(CC) -pie -fsanitize=fuzzer,address,undefined -o $@ $^ $(PKG_LIBS)
+build/fuzz/lib.a: $(FUZZ_OBJ)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+# --- what the targets above call --------------------------------------------
+
+.PHONY: fuzzers tests run-tests run-sanitized objects
+fuzzers: $(FUZZERS)
+tests: $(TESTS) $(SCHEMA_TESTS) $(PROBES)
+objects: $(ARCHIVE_OBJ) $(call obj,$(SRC) $(TEST_SRC) $(SCHEMA_SRC))
+
+run-tests: build tests
+	@$(if $(FUZZERS),$(MAKE) VARIANT=fuzz fuzzers)
+	@$(PYTHON) tests/run.py unit schema fuzz sys svc system
+
+run-sanitized: build tests
+	@$(PYTHON) tests/run.py --build $(B) $(KINDS)
+
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_LIB_SRC) $(TEST_SRC) \
+	$(SCHEMA_SRC) $(if $(filter fuzz,$(VARIANT)),$(FUZZ_SRC))))
