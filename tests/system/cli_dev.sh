@@ -1,0 +1,166 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# cli_dev.sh - a fleet from `forkyard dev`, jobs through run, submit and
+# results, a dead worker, and an end that leaves nothing. timeout: 180
+set -u
+. "$(dirname "$0")/../lib/tap.sh"
+unset FORKYARD_CONFIG
+out=$TMPDIR/out
+err=$TMPDIR/err
+words=$TMPDIR/dev.err
+
+# Everything of one dev, by the private temporary directory it was given.
+export TMPDIR
+children_of() {
+    pgrep -P "$1" | while read -r pid; do
+        echo "$pid"
+        children_of "$pid"
+    done
+}
+
+# wait_line FILE TEXT: until the growing file has the text, at most 30 s.
+wait_line() {
+    timeout 30 tail -n +1 -f "$1" 2>/dev/null | grep -qm1 -F -- "$2"
+}
+
+wait_gone() {
+    local pid
+    for pid in "$@"; do
+        # A killed process may still be on its way.
+        timeout 10 tail --pid="$pid" -f /dev/null || return 1
+    done
+}
+
+start_dev() {
+    mkfifo "$TMPDIR/ready.$1"
+    "$FORKYARD" dev --json --workers 2 --slots 4 "${@:2}" \
+        >"$TMPDIR/ready.$1" 2>"$words" &
+    dev=$!
+    line=
+    read -r -t 60 line <"$TMPDIR/ready.$1"
+    echo "$line" >"$TMPDIR/addresses"
+    kafka=$(python3 -c 'import json, sys
+print(json.load(open(sys.argv[1]))["kafka"])' "$TMPDIR/addresses")
+    export FORKYARD_KAFKA_BOOTSTRAP_SERVERS=$kafka
+}
+
+start_dev first
+check "one line with all addresses" json "$TMPDIR/addresses" \
+    "set(j) == {'kafka', 'redis', 'metrics', 'gateway', 'workers'} and len(j['workers']) == 2 and all(w['id'] and w['pid'] for w in j['workers'])"
+check "the first lines say the broker's limits" has "$words" "memory" "5 MiB" \
+    "no transactions"
+
+check "redis answers at its address" redis-cli -u "$(python3 -c 'import json, sys
+print(json.load(open(sys.argv[1]))["redis"])' "$TMPDIR/addresses")" ping
+
+check "run shows output" exits_with 0 "$FORKYARD" run -l python \
+    -c 'import sys; print("out", sys.argv[1]); print("err", file=sys.stderr)' \
+    -- word
+check "... stdout as it was" is "$(cat "$out")" "out word"
+check "... stderr as it was" is "$(cat "$err")" "err"
+check "run gives the exit code" exits_with 3 "$FORKYARD" run -l shell \
+    -c 'exit 3'
+# shellcheck disable=SC2016 # for the shell in the box
+check "run gives 128 + signal" exits_with 143 "$FORKYARD" run -l shell \
+    -c 'kill -TERM $$'
+check "run gives 124 on a time limit" exits_with 124 "$FORKYARD" run -l shell \
+    --time 300ms -c 'while :; do :; done'
+check "... and says which" has "$err" "wall time limit"
+check "run gives 125 when it cannot be run" exits_with 125 "$FORKYARD" run \
+    -l nosuchlanguage -c x
+
+printf 'echo "$1 $FRUIT $(cat) $(cat extra.txt)"\n' >"$TMPDIR/job.sh"
+echo apple >"$TMPDIR/extra.txt"
+echo lines >"$TMPDIR/input"
+check "run: file, arguments, env, stdin, files" exits_with 0 "$FORKYARD" run \
+    "$TMPDIR/job.sh" --env FRUIT=pear --stdin "$TMPDIR/input" \
+    --file "$TMPDIR/extra.txt" -- first
+check "... all arrive" is "$(cat "$out")" "first pear lines apple"
+check "run --json is one result" exits_with 0 "$FORKYARD" run --json -l shell \
+    -c 'echo x' --label team=blue
+check "... with its label" json "$out" \
+    "j['status'] == 'success' and j['labels'] == {'team': 'blue'} and j['stdout'] == 'x\n'"
+
+cat >"$TMPDIR/jobs.jsonl" <<'JOBS'
+{"job_id": "a-1", "language": "shell", "code": "echo one"}
+{"job_id": "a-2", "language": "shell", "code": "exit 7"}
+
+{"language": "python", "code": "print(3)"}
+JOBS
+check "submit --wait: 1 when a job failed" exits_with 1 "$FORKYARD" submit \
+    "$TMPDIR/jobs.jsonl" --wait
+check "... prints each result once" is "$(wc -l <"$out")" 3
+echo '{"job_id": "b-1", "language": "shell", "code": "true"}' \
+    >"$TMPDIR/good.jsonl"
+check "submit --wait: 0 when all succeeded" exits_with 0 "$FORKYARD" submit \
+    "$TMPDIR/good.jsonl" --wait
+cat >"$TMPDIR/bad.jsonl" <<'JOBS'
+{"job_id": "c-1", "language": "shell", "code": "true"}
+{"job_id": "c-2", "language": "shell", "code": "true", "limits": {"memory_bytes": -1}}
+not json
+{"job_id": "c-4", "language": "shell", "code": "true"}
+JOBS
+check "submit refuses bad jobs: 1" exits_with 1 "$FORKYARD" submit \
+    "$TMPDIR/bad.jsonl"
+check "... names line and field" has "$err" "line 2" "limits.memory_bytes" \
+    "line 3"
+check "... and sends the others" is "$(cat "$out")" $'c-1\nc-4'
+python3 -c 'import json, sys
+json.dump([{"job_id": "d-%d" % i, "language": "shell", "code": "true"}
+           for i in range(3)], open(sys.argv[1], "w"), indent=2)' \
+    "$TMPDIR/list.json"
+check "submit takes a JSON list" exits_with 0 "$FORKYARD" submit \
+    "$TMPDIR/list.json"
+check "... all of it" is "$(wc -l <"$out")" 3
+# {"language": "shell", "code": "true"} twice, as msgpack
+message='\x82\xa8language\xa5shell\xa4code\xa4true'
+printf '%b%b' "$message" "$message" >"$TMPDIR/jobs.msgpack"
+check "submit takes msgpack" exits_with 0 "$FORKYARD" submit \
+    "$TMPDIR/jobs.msgpack" --wait
+check "... and gives ids" is "$(grep -c '"status":"success"' "$out")" 2
+
+check "results --job finds one" exits_with 0 "$FORKYARD" results --job a-2
+check "... in words" has "$out" a-2 nonzero_exit "exit code 7"
+check "results --job: 1 when there is none" exits_with 1 "$FORKYARD" results \
+    --job nobody
+check "results --status --json filters" exits_with 0 "$FORKYARD" results \
+    --status time_limit_exceeded --json
+check "... to that status" is "$(wc -l <"$out")" 1
+check "results --since" exits_with 0 "$FORKYARD" results --since 1h --json
+
+first=$(python3 -c 'import json, sys
+print(json.load(open(sys.argv[1]))["workers"][0]["pid"])' "$TMPDIR/addresses")
+kill -9 "$first"
+check "a dead worker is noticed" wait_line "$words" "ended unexpectedly"
+check "... and comes back" wait_line "$words" "is back"
+check "... and jobs go on" exits_with 0 "$FORKYARD" run -l shell -c :
+
+all=$(children_of "$dev")
+kill -TERM "$dev"
+wait "$dev"
+check "SIGTERM: exit code 0" is $? 0
+# shellcheck disable=SC2086 # one pid per word
+check "... no process is left" wait_gone $all
+check "... no directory is left" is "$(ls -d "$TMPDIR"/forkyard-dev-* 2>/dev/null)" ""
+
+start_dev second
+all=$(children_of "$dev")
+kill -KILL "$dev"
+wait "$dev" 2>/dev/null
+# shellcheck disable=SC2086
+check "kill -9: no process is left" wait_gone $all
+
+# A worker that stands still, and more than the broker keeps: the oldest jobs
+# are dropped before anybody has finished them.
+start_dev third --workers 1 --slots 1
+python3 -c 'import json
+for i in range(24):
+    print(json.dumps({"job_id": "big-%d" % i, "language": "shell",
+                      "code": "sleep 60", "stdin": "x" * 900000,
+                      "ordering_key": "one"}))' >"$TMPDIR/big.jsonl"
+"$FORKYARD" submit "$TMPDIR/big.jsonl" >/dev/null 2>&1
+got=0
+wait "$dev" || got=$?
+check "dropped jobs: dev ends with 1" is "$got" 1
+check "... and says so loudly" has "$words" "JOBS LOST"
+tap_done

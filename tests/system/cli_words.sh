@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# cli_words.sh - the command line without a fleet: help, hints, settings, exit
+# codes. timeout: 120
+set -u
+. "$(dirname "$0")/../lib/tap.sh"
+unset FORKYARD_CONFIG
+out=$TMPDIR/out
+err=$TMPDIR/err
+
+all_commands="dev run submit results worker topics check version"
+
+check "help exits 0" exits_with 0 "$FORKYARD" help
+# shellcheck disable=SC2086 # one text per word
+check "help lists every command" has "$out" $all_commands Example
+check "no command: usage, 2" exits_with 2 "$FORKYARD"
+for command in $all_commands; do
+    check "$command --help exits 0" exits_with 0 "$FORKYARD" "$command" --help
+    check "$command --help shows an example" has "$out" "Usage:" "Example:" \
+        "forkyard $command"
+    check "help $command is the same" exits_with 0 "$FORKYARD" help "$command"
+done
+
+check "unknown command: 2" exits_with 2 "$FORKYARD" sumbit
+check "the nearest command is named" has "$err" "did you mean" "submit"
+check "unknown option: 2" exits_with 2 "$FORKYARD" results --folow
+check "the nearest option is named" has "$err" "--follow"
+check "a missing value: 2" exits_with 2 "$FORKYARD" results --job
+check "... says so" has "$err" "needs a value"
+check "unknown status: 2" exits_with 2 "$FORKYARD" results --status sucess
+check "the nearest status is named" has "$err" "success"
+
+check "run without a program: 125" exits_with 125 "$FORKYARD" run
+check "run with two programs: 125" exits_with 125 "$FORKYARD" run a.py b.py
+check "... says where arguments go" has "$err" "--"
+check "run without a language: 125" exits_with 125 "$FORKYARD" run -c x
+check "... asks for it" has "$err" "-l"
+check "run with an unknown limit: 125" exits_with 125 "$FORKYARD" run -l shell \
+    -c : --limit memry=1MiB
+check "the nearest limit is named" has "$err" "memory_bytes"
+check "run over a maximum: 125" exits_with 125 "$FORKYARD" run -l shell -c : \
+    --memory 900GiB
+check "... names the field" has "$err" "limits.memory_bytes"
+check "run with no file: 125" exits_with 125 "$FORKYARD" run "$TMPDIR/none.py"
+check "... names the file" has "$err" "none.py"
+
+check "a wrong setting: 2" exits_with 2 "$FORKYARD" check --set worker.slts=1
+check "... is named" has "$err" "worker.slts"
+check "a bad value: 2" exits_with 2 "$FORKYARD" check --set worker.slots=many
+check "... is named with its setting" has "$err" "worker.slots" "many"
+
+check "version --json exits 0" exits_with 0 "$FORKYARD" version --json
+check "version names what it is made of" json "$out" \
+    "all(j[k] for k in ('forkyard', 'librdkafka', 'libuv', 'libseccomp'))"
+check "no colours into a file" exits_with 1 grep -q $'\033' "$out"
+
+got=0
+"$FORKYARD" check --json >"$out" 2>"$err" || got=$?
+check "check: exit code and 'ok' agree" json "$out" \
+    "j['ok'] == ($got == 0) == all(f['ok'] for f in j['host'] if f['required'])"
+check "check: each missing thing has a remedy" json "$out" \
+    "all(f['ok'] or f['remedy'] for f in j['host'])"
+
+printf 'worker:\n  slots: 3\nlog:\n  format: json\n' >"$TMPDIR/forkyard.yaml"
+slots() {
+    "$FORKYARD" check --config "$TMPDIR/forkyard.yaml" "$@" |
+        sed -n 's/.*worker\.slots[^0-9]*\([0-9]*\).*/\1/p' | head -n 1
+}
+check "the file beats the default" is "$(slots)" 3
+check "the environment beats the file" is "$(FORKYARD_WORKER_SLOTS=4 slots)" 4
+check "a flag beats the environment" is \
+    "$(FORKYARD_WORKER_SLOTS=4 slots --set worker.slots=5)" 5
+check "--section.name=value is a flag too" is \
+    "$(slots --worker.slots=6)" 6
+tap_done

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_results.c - `forkyard results`: lists, searches and follows results.
+ *
+ * Reads the results topic from its beginning, without a group; the first
+ * terminal record of a job is the one that counts. Changes nothing. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bin/cli.h"
+#include "bin/client.h"
+#include "bin/main.h"
+#include "bin/verdict.h"
+#include "svc/kafka_tail.h"
+#include "wire/mpk_json.h"
+
+#define POLL_MS          500
+#define TOPIC_MAX        250
+#define MS_IN_NS         UINT64_C(1000000)
+#define RESULT_ARENA_MAX (256 * 1024 * 1024)
+
+struct options {
+    const char *job;
+    const char *session;
+    const char *tenant;
+    const char *status;
+    uint64_t since_ms;
+    bool follow;
+};
+
+static const struct cli_option options_table[] = {
+    {"job", 0, CLI_TEXT, offsetof(struct options, job), "ID",
+     "only this job; ends when it was found"},
+    {"session", 0, CLI_TEXT, offsetof(struct options, session), "ID",
+     "only this session"},
+    {"tenant", 0, CLI_TEXT, offsetof(struct options, tenant), "ID",
+     "only this tenant"},
+    {"status", 0, CLI_TEXT, offsetof(struct options, status), "STATUS",
+     "only this status, such as time_limit_exceeded"},
+    {"since", 0, CLI_DURATION, offsetof(struct options, since_ms), "DURATION",
+     "only what finished within this time: 10m, 2h"},
+    {"follow", 'f', CLI_FLAG, offsetof(struct options, follow), NULL,
+     "wait for more until stopped"},
+    {NULL, 0, CLI_FLAG, 0, NULL, NULL},
+};
+
+static const struct cli_spec spec = {
+    .name = "results",
+    .summary = "list, search or follow results",
+    .usage = "results [--job ID] [--session ID] [--tenant ID] "
+             "[--status STATUS] [--since DURATION] [--follow]",
+    .about = "Prints a table, or with --json one result per line. Exit code 1 "
+             "when --job was\nnot found.",
+    .example = "results --since 1h --status time_limit_exceeded\n"
+               "results --follow --json | jq .status",
+    .options = options_table,
+};
+
+struct search {
+    struct cli cli;
+    struct options options;
+    struct client_seen *seen;
+    uint64_t since_unix_nano;
+    uint64_t found;
+    bool has_header;
+};
+
+static bool matches_text(const char *wanted, struct view has)
+{
+    return !wanted || view_is(has, wanted);
+}
+
+static bool matches(const struct search *s, const struct result *r)
+{
+    uint64_t finished = r->timings.present ? r->timings.finished_unix_nano : 0;
+
+    if (s->since_unix_nano > 0 &&
+        (finished == RECORD_NO_UINT || finished < s->since_unix_nano)) {
+        return false;
+    }
+    return matches_text(s->options.job, r->job_id) &&
+           matches_text(s->options.session, r->session_id) &&
+           matches_text(s->options.tenant, r->tenant_id) &&
+           matches_text(s->options.status,
+                        view_of(record_enum_name(&status_enum, r->status)));
+}
+
+static void print_json(struct view value)
+{
+    json_t *json = NULL;
+    struct err e = {0};
+
+    if (mpk_json_from(value.data, value.len, &json, &e) < 0) {
+        cli_say("a result that is no JSON: %s", e.msg);
+        return;
+    }
+    (void)json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+    (void)fputc('\n', stdout);
+    json_decref(json);
+}
+
+static void print_row(struct search *s, const struct result *r)
+{
+    const char *status = record_enum_name(&status_enum, r->status);
+    const char *color = r->status == STATUS_SUCCESS ? cli_color(stdout, 'g')
+                                                    : cli_color(stdout, 'r');
+    const char *kind = record_enum_name(&job_kind_enum, r->kind);
+    char reason[200];
+    char time[32];
+
+    if (!s->has_header) {
+        (void)printf("%s%-36s  %-8s  %-22s  %9s  %s%s\n",
+                     cli_color(stdout, 'b'), "JOB", "KIND", "STATUS", "TIME",
+                     "WHAT STOPPED IT", cli_color(stdout, '0'));
+        s->has_header = true;
+    }
+    verdict_reason(r, reason, sizeof(reason));
+    verdict_time(r, time, sizeof(time));
+    (void)printf("%-36.*s  %-8s  %s%-22s%s  %9s  %s\n", VIEW_ARG(r->job_id),
+                 kind ? kind : "-", color, status ? status : "?",
+                 cli_color(stdout, '0'), time, reason);
+}
+
+static void take(struct search *s, struct view value)
+{
+    struct arena arena;
+    struct result result;
+    struct err e = {0};
+
+    arena_init(&arena, RESULT_ARENA_MAX);
+    if (result_decode(value.data, value.len, &arena, &result, &e) < 0) {
+        cli_say("a record that is no result: %s", e.msg);
+    } else if (client_seen_add(&s->seen, result.job_id) &&
+               matches(s, &result)) {
+        s->found++;
+        if (s->cli.json) {
+            print_json(value);
+        } else {
+            print_row(s, &result);
+        }
+        (void)fflush(stdout);
+    }
+    arena_done(&arena);
+}
+
+static int read_all(struct search *s, struct kafka_tail *tail, struct err *e)
+{
+    bool at_end = false;
+    struct view key;
+    struct view value;
+
+    while (s->options.follow || !at_end) {
+        int got = kafka_tail_next(tail, POLL_MS, &key, &value, &at_end, e);
+
+        if (got < 0) {
+            return -1;
+        }
+        if (got > 0 && value.data) {
+            take(s, value);
+        }
+        if (ferror(stdout) || (s->options.job && s->found)) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static void check_options(const struct search *s)
+{
+    const char *near;
+
+    if (s->cli.args.count || s->cli.rest.count) {
+        cli_usage_error(&spec, "results takes no arguments; --job ID for one");
+    }
+    if (s->options.status && status_find(view_of(s->options.status)) < 0) {
+        near = cli_nearest(s->options.status, status_enum.names,
+                           status_enum.count);
+        cli_usage_error(&spec, "--status: no status '%s'; did you mean %s?",
+                        s->options.status, near ? near : "success");
+    }
+}
+
+int cmd_results_main(int argc, char **argv)
+{
+    struct search s = {0};
+    struct kafka_tail *tail = NULL;
+    struct err e = {0};
+    char topic[TOPIC_MAX];
+    int rc;
+
+    cli_parse(&s.cli, &spec, argc, argv, &s.options);
+    check_options(&s);
+    if (s.options.since_ms > 0) {
+        s.since_unix_nano = clock_unix_ns() - s.options.since_ms * MS_IN_NS;
+    }
+    (void)snprintf(topic, sizeof(topic), "%sresults",
+                   s.cli.config.topics_prefix);
+    if (kafka_tail_open(&s.cli.config, topic, KAFKA_TAIL_BEGINNING, &tail, &e) <
+        0) {
+        cli_die(CLI_EXIT_FAILED,
+                "%s; is Kafka there? --brokers ADDR names another", e.msg);
+    }
+    rc = read_all(&s, tail, &e);
+    kafka_tail_close(tail);
+    client_seen_free(&s.seen);
+    if (rc < 0) {
+        cli_die(CLI_EXIT_FAILED, "%s", e.msg);
+    }
+    if (s.options.job && !s.found) {
+        cli_say("no result of job %s (yet); --follow waits", s.options.job);
+    }
+    rc = s.options.job && !s.found ? CLI_EXIT_FAILED : 0;
+    cli_done(&s.cli);
+    return rc;
+}
