@@ -212,7 +212,8 @@ $(ARCHIVE): $(ARCHIVE_OBJ)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(TESTS) $(SCHEMA_TESTS): $(B)/%: $(B)/obj/%.o $(ARCHIVE)
+SAMPLE := $(B)/tests/lint/sample
+$(TESTS) $(SCHEMA_TESTS) $(SAMPLE): $(B)/%: $(B)/obj/%.o $(ARCHIVE)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< \
@@ -235,7 +236,9 @@ build/fuzz/lib.a: $(FUZZ_OBJ)
 
 # --- what the targets above call --------------------------------------------
 
-.PHONY: fuzzers tests run-tests run-sanitized objects
+.PHONY: fuzzers tests run-tests run-sanitized objects sample
+sample: $(SAMPLE)
+	$(SAMPLE) >deploy/forkyard.yaml
 fuzzers: $(FUZZERS)
 tests: $(TESTS) $(SCHEMA_TESTS) $(PROBES)
 objects: $(ARCHIVE_OBJ) $(call obj,$(SRC) $(TEST_SRC) $(SCHEMA_SRC))

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 static const char *const kind_names[] = {
     [ERR_NONE] = "none",   [ERR_INPUT] = "input",   [ERR_RETRY] = "retry",
     [ERR_LIMIT] = "limit", [ERR_SYSTEM] = "system", [ERR_BUG] = "bug",
@@ -57,8 +56,7 @@ int err_sys(struct err *e, const char *fmt, ...)
         (void)snprintf(e->msg + used, sizeof(e->msg) - used, ": %s",
                        strerrordesc_np(sys));
     } else {
-        (void)snprintf(e->msg + used, sizeof(e->msg) - used, ": errno %d",
-                       sys);
+        (void)snprintf(e->msg + used, sizeof(e->msg) - used, ": errno %d", sys);
     }
     errno = sys;
     return -1;

@@ -18,9 +18,9 @@
 #include "base/str.h"
 
 /* PIPE_BUF: up to here a write to a pipe is never mixed with another one. */
-#define LINE_MAX_BYTES 4096U
+#define LINE_MAX_BYTES   4096U
 #define FIELDS_MAX_BYTES 3072U
-#define FIELD_MAX 32U
+#define FIELD_MAX        32U
 
 static enum log_level current_level = LOG_INFO;
 static bool is_json;

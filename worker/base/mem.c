@@ -107,8 +107,8 @@ void *arena_alloc(struct arena *a, size_t size)
     if (size > SIZE_MAX / 2) {
         return NULL;
     }
-    rounded = ((size > 0 ? size : 1) + ARENA_ALIGN - 1) &
-              ~(size_t)(ARENA_ALIGN - 1);
+    rounded =
+        ((size > 0 ? size : 1) + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     if (a->max > 0 && (a->used > a->max || rounded > a->max - a->used)) {
         return NULL;
     }

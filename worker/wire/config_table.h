@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* config_table.h - every setting, one row each.
+ *
+ * From these rows come the YAML parser, the FORKYARD_... variables, the
+ * --section.name=value flags, `forkyard check`, the sample file in deploy/ and
+ * the reference. A row: C name, dotted name, type, default, min, max, doc.
+ * The variable is FORKYARD_ + the dotted name in capitals, dots as
+ * underscores. Types: TEXT, NUM, SIZE (bytes), TIME (ms), BOOL. */
+#pragma once
+
+/* clang-format off */
+#define CONFIG_ROWS(TEXT, NUM, SIZE, TIME, BOOL)                               \
+TEXT(worker_id,       "worker.id",       "",        "name in telemetry and results; empty: host name and pid") \
+NUM (worker_slots,    "worker.slots",    0, 0, 4096, "boxes at the same time; 0: four per core") \
+TEXT(worker_user,     "worker.user",     "nobody",  "the engine runs as this user when started as root") \
+TIME(worker_drain_ms, "worker.drain_timeout", 30000, 0, 86400000, "how long SIGTERM waits for running jobs before they are killed and left for redelivery") \
+TIME(worker_heartbeat_ms, "worker.heartbeat_interval", 10000, 100, 3600000, "between two worker.heartbeat events") \
+TEXT(topics_prefix,   "topics.prefix",   "forkyard.", "in front of every topic name") \
+TEXT(topics_group,    "topics.group",    "forkyard", "consumer group of the workers") \
+TEXT(topics_queues,   "topics.queues",   "high:8,default:3,low:1", "queues this worker takes jobs from, each with its weight") \
+TIME(topics_commit_ms, "topics.commit_interval", 250, 10, 60000, "between two offset commits of finished jobs") \
+BOOL(events_telemetry, "events.telemetry", 1, "publish telemetry events") \
+BOOL(events_audit,    "events.audit",    1, "publish audit records") \
+TEXT(box_cgroup,      "box.cgroup",      "auto", "auto, v2, v1 or none: which cgroup hierarchy holds the boxes; auto takes what is writable") \
+TEXT(box_cgroup_parent, "box.cgroup_parent", "forkyard", "cgroup below which the boxes are made") \
+NUM (box_uid_base,    "box.uid_base",    1900000000, 1000, 2147000000, "slot N runs as this user id + N; two workers on one host need ranges that do not meet") \
+SIZE(job_max_bytes,   "job.max_bytes",   8388608, 1024, 1073741824, "largest job record; over it: dead letter") \
+SIZE(job_code_max_bytes, "job.code_max_bytes", 1048576, 1, 1073741824, "largest code field") \
+SIZE(job_args_max_bytes, "job.args_max_bytes", 1048576, 1, 1073741824, "largest sum of args, and of parameters") \
+NUM (job_max_files,   "job.max_files",   1000, 0, 100000, "most files one job may carry") \
+SIZE(result_max_bytes, "result.max_bytes", 4194304, 65536, 1073741824, "largest result record; a larger one has its output cut further, and says so") \
+TIME(default_wall_time_ms, "limits.default.wall_time", 30000, 1, 86400000, "wall clock, when the job names none") \
+TIME(default_cpu_time_ms, "limits.default.cpu_time", 30000, 1, 86400000, "CPU time of all processes of the box") \
+SIZE(default_memory_bytes, "limits.default.memory", 536870912, 1048576, 1099511627776, "memory of the box") \
+SIZE(default_stack_bytes, "limits.default.stack", 8388608, 65536, 1073741824, "stack of one process") \
+NUM (default_max_processes, "limits.default.max_processes", 64, 1, 1000000, "processes and threads of the box") \
+NUM (default_max_open_files, "limits.default.max_open_files", 256, 8, 1000000, "descriptors of one process") \
+SIZE(default_max_file_size_bytes, "limits.default.max_file_size", 10485760, 0, 1099511627776, "largest file the job may write") \
+SIZE(default_disk_bytes, "limits.default.disk", 52428800, 65536, 1099511627776, "size of /workspace") \
+SIZE(default_tmp_bytes, "limits.default.tmp", 104857600, 65536, 1099511627776, "size of /tmp") \
+NUM (default_max_inodes, "limits.default.max_inodes", 10000, 16, 10000000, "files and directories in /workspace, and in /tmp") \
+SIZE(default_stdout_bytes, "limits.default.stdout", 1048576, 0, 268435456, "stdout kept: half from the head, half from the tail") \
+SIZE(default_stderr_bytes, "limits.default.stderr", 1048576, 0, 268435456, "stderr kept, the same way") \
+NUM (default_cpu_quota_millicores, "limits.default.cpu_quota_millicores", 1000, 10, 1000000, "share of a core, where the cpu cgroup is writable") \
+TIME(max_wall_time_ms, "limits.max.wall_time", 3600000, 1, 604800000, "over this a job is refused") \
+TIME(max_cpu_time_ms, "limits.max.cpu_time", 3600000, 1, 604800000, "over this a job is refused") \
+SIZE(max_memory_bytes, "limits.max.memory", 4294967296, 1048576, 1125899906842624, "over this a job is refused") \
+SIZE(max_stack_bytes, "limits.max.stack", 1073741824, 65536, 1099511627776, "over this a job is refused") \
+NUM (max_max_processes, "limits.max.max_processes", 4096, 1, 4194304, "over this a job is refused") \
+NUM (max_max_open_files, "limits.max.max_open_files", 65536, 8, 1048576, "over this a job is refused") \
+SIZE(max_max_file_size_bytes, "limits.max.max_file_size", 1073741824, 0, 1125899906842624, "over this a job is refused") \
+SIZE(max_disk_bytes, "limits.max.disk", 1073741824, 65536, 1125899906842624, "over this a job is refused") \
+NUM (max_max_inodes, "limits.max.max_inodes", 1000000, 16, 100000000, "over this a job is refused") \
+SIZE(max_stdout_bytes, "limits.max.stdout", 16777216, 0, 1073741824, "over this a job is refused") \
+SIZE(max_stderr_bytes, "limits.max.stderr", 16777216, 0, 1073741824, "over this a job is refused") \
+NUM (max_cpu_quota_millicores, "limits.max.cpu_quota_millicores", 64000, 10, 1000000, "over this a job is refused") \
+TEXT(log_level,       "log.level",       "info", "debug, info, warn or error") \
+TEXT(log_format,      "log.format",      "text", "text or json")
+/* clang-format on */
