@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* Does a box hold what box.c says? Asked from the inside, with real boxes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/base.h"
+#include "lib/boxrun.h"
+#include "sys/mounts.h"
+#include "sys/proc.h"
+
+static struct boxrun run;
+static struct boxrun_result r;
+static const char *cgroup_setting = "auto";
+
+static int open_run(void **state)
+{
+    (void)state;
+    boxrun_open(&run, cgroup_setting);
+    return 0;
+}
+
+static int close_run(void **state)
+{
+    (void)state;
+    boxrun_close(&run);
+    return 0;
+}
+
+static void expect_done(int exit_code)
+{
+    if (!r.ended.has_report || r.ended.is_refused ||
+        r.ended.report.phase != BOX_PHASE_DONE) {
+        fail_msg("phase %u step '%s' errno %d refused %u '%s' init %x out %s",
+                 r.ended.report.phase, r.ended.report.step, r.ended.report.sys,
+                 r.ended.is_refused, r.ended.error, r.ended.init_status,
+                 r.out);
+    }
+    if (r.ended.report.wait_status != (uint32_t)exit_code << 8) {
+        fail_msg("wait status %x, output: %s", r.ended.report.wait_status,
+                 r.out);
+    }
+}
+
+static void runs_and_reports(void **state)
+{
+    (void)state;
+    boxrun_sh(&run, "echo hello; echo oops >&2; exit 3", &r);
+    expect_done(3);
+    assert_string_equal(r.out, "hello\noops\n");
+    assert_int_equal(r.ended.report.verified, BOX_VERIFIED_ALL);
+    assert_true(r.ended.report.exec_us > r.ended.clone_us);
+    assert_true(r.ended.reaped_us >= r.ended.report.end_us);
+}
+
+/* Each script prints what it finds; the output must be exactly this. */
+static const struct {
+    const char *name;
+    const char *script;
+    const char *want;
+} inside[] = {
+    {"pid 1 is ours", "echo $$; cat /proc/1/comm", "2\nfy-launcher\n"},
+    {"one user", "id -u; id -g; id -G; whoami", "1000\n1000\n1000\njob\n"},
+    {"no capabilities", "grep -E 'Cap|NoNewPrivs|Seccomp:' /proc/self/status",
+     "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
+     "CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
+     "CapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"},
+    {"root listing", "ls -A / | grep -vE '^lib'",
+     "bin\ndev\netc\nhome\nopt\nproc\nrun\nsbin\ntmp\nusr\nvar\nworkspace\n"},
+    {"root is read-only", "touch /x /usr/x /etc/x /dev/x 2>&1 | "
+                          "grep -c 'Read-only file system'", "4\n"},
+    {"no shadow", "cat /etc/shadow 2>&1", "cat: /etc/shadow: No such file or "
+                                          "directory\n"},
+    {"no host names", "cat /etc/hostname; hostname; ls /home /root 2>&1",
+     "box\nbox\nls: cannot access '/root': No such file or directory\n/home:\n"},
+    {"devices", "ls /dev", "fd\nfull\nnull\nrandom\nshm\nstderr\nstdin\nstdout\n"
+                           "urandom\nzero\n"},
+    {"proc has processes only", "ls /proc | grep -v '^[0-9]'",
+     "self\nthread-self\n"},
+    {"no network but a dead lo", "ls /sys /proc/net 2>&1; python3 -c "
+                                 "'import socket; "
+                                 "print(socket.if_nameindex())'",
+     "ls: cannot access '/sys': No such file or directory\n"
+     "ls: cannot access '/proc/net': No such file or directory\n"
+     "[(1, 'lo')]\n"},
+    {"cgroup is the root", "cut -d: -f3 /proc/self/cgroup | sort -u | "
+                           "grep -v '^/$' | grep -v '^/\\.\\.'", ""},
+    {"descriptors", "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 "},
+    {"workspace is ours", "pwd; stat -c %U . /tmp; echo x > a && cat a; "
+                          "df --output=fstype . | tail -1",
+     "/workspace\njob\njob\nx\ntmpfs\n"},
+    {"no mount", "mount -t tmpfs x /tmp >/dev/null 2>&1; echo $?; umount -l "
+                 "/proc >/dev/null 2>&1; echo $?", "32\n32\n"},
+    {"no new namespaces", "unshare -U true 2>&1; unshare -n true 2>&1",
+     "unshare: unshare failed: Operation not permitted\n"
+     "unshare: unshare failed: Operation not permitted\n"},
+    {"stdin is empty", "cat | wc -c", "0\n"},
+    {"limits", "ulimit -n; ulimit -c; ulimit -f", "64\n0\n20480\n"},
+    {"init cannot be looked into", "ls /proc/1/fd 2>&1 | tail -1; cat "
+                                   "/proc/1/environ 2>&1",
+     "ls: cannot open directory '/proc/1/fd': Permission denied\n"
+     "cat: /proc/1/environ: Permission denied\n"},
+};
+
+static void looks_right_inside(void **state)
+{
+    int bad = 0;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(inside); i++) {
+        boxrun_sh(&run, inside[i].script, &r);
+        if (strcmp(r.out, inside[i].want) != 0) {
+            print_error("%s:\n--- want\n%s--- got\n%s(phase %u %s errno %d)\n",
+                        inside[i].name, inside[i].want, r.out,
+                        r.ended.report.phase, r.ended.report.step,
+                        r.ended.report.sys);
+            bad++;
+        }
+    }
+    assert_int_equal(bad, 0);
+}
+
+static void next_box_is_fresh(void **state)
+{
+    (void)state;
+    boxrun_sh(&run, "echo secret > /tmp/a; echo b > c; (sleep 60 &); echo ok",
+              &r);
+    expect_done(0);
+    boxrun_sh(&run, "ls -A /tmp . ; ls /proc | grep -c '^[0-9]'", &r);
+    assert_string_equal(r.out, ".:\n\n/tmp:\n4\n");
+}
+
+static void files_are_placed(void **state)
+{
+    const char *argv[] = {"/workspace/a/b/run", "x", NULL};
+    struct boxrun_job job = {.argv = argv,
+                             .file_path = "a/b/run",
+                             .file_text = "#!/bin/sh\necho got $1; cat\n",
+                             .input = "from stdin",
+                             .limits = boxrun_limits};
+
+    (void)state;
+    boxrun_run(&run, &job, &r);
+    expect_done(0);
+    assert_string_equal(r.out, "got x\nfrom stdin");
+    job.file_path = "../escape";
+    boxrun_run(&run, &job, &r);
+    assert_int_equal(r.ended.report.phase, BOX_PHASE_FILES);
+    assert_string_equal(r.ended.report.step, "../escape");
+}
+
+static void exec_failure_is_told(void **state)
+{
+    const char *argv[] = {"/no/such", NULL};
+    const struct boxrun_job job = {.argv = argv, .limits = boxrun_limits};
+
+    (void)state;
+    boxrun_run(&run, &job, &r);
+    assert_int_equal(r.ended.report.phase, BOX_PHASE_EXEC);
+    assert_string_equal(r.ended.report.step, "exec");
+    assert_int_equal(r.ended.report.sys, 2);
+}
+
+static void kill_ends_the_whole_box(void **state)
+{
+    const char *argv[] = {"/bin/sh", "-c",
+                          "trap '' TERM INT; (setsid sleep 600 &) ; "
+                          "echo up; sleep 600", NULL};
+    const struct boxrun_job job = {.argv = argv,
+                                   .limits = boxrun_limits,
+                                   .kill_after_ms = 100};
+
+    (void)state;
+    boxrun_run(&run, &job, &r); /* returns only when every writer is gone */
+    assert_int_equal(r.ended.stop, LAUNCH_STOP_ENGINE);
+    assert_false(r.ended.has_report);
+    assert_int_equal(r.ended.init_status, 9);
+    assert_string_equal(r.out, "up\n");
+}
+
+static void cpu_limit_counts_all_processes(void **state)
+{
+    const char *argv[] = {"/bin/sh", "-c",
+                          "while :; do :; done & while :; do :; done", NULL};
+    struct boxrun_job job = {.argv = argv, .limits = boxrun_limits};
+
+    (void)state;
+    job.limits.cpu_time_ms = 300;
+    boxrun_run(&run, &job, &r);
+    assert_int_equal(r.ended.stop, LAUNCH_STOP_CPU);
+}
+
+static void memory_limit_is_kept(void **state)
+{
+    const char *argv[] = {"/usr/bin/python3", "-c",
+                          "print('x', flush=True)\nb = bytearray(1 << 30)\n"
+                          "print('never')", NULL};
+    struct boxrun_job job = {.argv = argv, .limits = boxrun_limits};
+
+    (void)state;
+    job.limits.memory_bytes = 64 << 20;
+    boxrun_run(&run, &job, &r);
+    assert_memory_equal(r.out, "x\n", 2);
+    assert_null(strstr(r.out, "never"));
+    if (run.ready.controllers & CGROUP_MEMORY) {
+        assert_int_equal(r.ended.cgroup.oom_kills, 1);
+        assert_true(r.ended.cgroup.memory_peak_bytes <= 64 << 20);
+        assert_true(r.ended.cgroup.memory_peak_bytes > 60 << 20);
+    }
+}
+
+static void process_limit_is_kept(void **state)
+{
+    (void)state;
+    boxrun_sh(&run, "i=0; while [ $i -lt 100 ]; do sleep 5 & i=$((i+1)); done; "
+                    "echo never", &r);
+    assert_null(strstr(r.out, "never"));
+    if (run.ready.controllers & CGROUP_PIDS) {
+        assert_int_equal(r.ended.cgroup.processes_peak, 32);
+        assert_true(r.ended.cgroup.forks_refused > 0);
+    }
+    boxrun_sh(&run, "true", &r); /* the peak starts anew */
+    if (run.ready.controllers & CGROUP_PIDS) {
+        assert_int_equal(r.ended.cgroup.processes_peak, 1);
+    }
+}
+
+static void full_disk_is_seen(void **state)
+{
+    (void)state;
+    boxrun_sh(&run, "for i in 1 2 3; do head -c 9M /dev/zero > f$i; done", &r);
+    expect_done(1);
+    assert_true(r.ended.report.full & MOUNTS_FULL_WORKSPACE);
+    boxrun_sh(&run, "i=0; while : > /tmp/$i; do i=$((i+1)); done 2>/dev/null",
+              &r);
+    assert_true(r.ended.report.full & MOUNTS_FULL_INODES);
+}
+
+static void loopback_only_when_asked(void **state)
+{
+    const char *script =
+        "import socket\n"
+        "s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen()\n"
+        "c=socket.socket()\n"
+        "try:\n c.connect(s.getsockname()); print('connected')\n"
+        "except OSError as e: print(e.strerror)\n";
+    const char *argv[] = {"/usr/bin/python3", "-c", script, NULL};
+    struct boxrun_job job = {.argv = argv, .limits = boxrun_limits};
+
+    (void)state;
+    boxrun_run(&run, &job, &r);
+    assert_string_equal(r.out, "Network is unreachable\n");
+    job.network = LAUNCH_NET_LOOPBACK;
+    boxrun_run(&run, &job, &r);
+    assert_string_equal(r.out, "connected\n");
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(runs_and_reports),
+    cmocka_unit_test(looks_right_inside),
+    cmocka_unit_test(next_box_is_fresh),
+    cmocka_unit_test(files_are_placed),
+    cmocka_unit_test(exec_failure_is_told),
+    cmocka_unit_test(kill_ends_the_whole_box),
+    cmocka_unit_test(cpu_limit_counts_all_processes),
+    cmocka_unit_test(memory_limit_is_kept),
+    cmocka_unit_test(process_limit_is_kept),
+    cmocka_unit_test(full_disk_is_seen),
+    cmocka_unit_test(loopback_only_when_asked),
+};
+
+/* The same again as an ordinary user: the boxes come from a user namespace of
+ * the launcher's own. */
+static int run_without_root(void)
+{
+    int status = 0;
+    pid_t pid = proc_clone(0, -1, NULL);
+
+    if (pid == 0) {
+        if (setgroups(0, NULL) < 0 || setresgid(12345, 12345, 12345) < 0 ||
+            setresuid(12345, 12345, 12345) < 0) {
+            _exit(100);
+        }
+        cgroup_setting = "auto";
+        _exit(cmocka_run_group_tests_name("box without root", tests, open_run,
+                                          close_run));
+    }
+    if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status)) {
+        return 1;
+    }
+    return WEXITSTATUS(status);
+}
+
+int main(void)
+{
+    int failed = 0;
+
+    failed += cmocka_run_group_tests_name("box", tests, open_run, close_run);
+    cgroup_setting = "none";
+    failed += cmocka_run_group_tests_name("box without cgroups", tests,
+                                          open_run, close_run);
+    if (geteuid() == 0) {
+        (void)fflush(stdout);
+        failed += run_without_root();
+    }
+    return failed;
+}

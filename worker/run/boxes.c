@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* boxes.c - see boxes.h. Runs in the engine. */
+#include "run/boxes.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "run/launcher.h"
+#include "sys/ipc.h"
+#include "sys/proc.h"
+
+#define SLOTS_PER_CORE 4
+
+struct boxes {
+    uv_poll_t poll;
+    int sock;
+    bool is_lost;
+    struct boxes_callbacks callbacks;
+};
+
+unsigned boxes_slots(const struct config *config)
+{
+    if (config->worker_slots > 0) {
+        return (unsigned)config->worker_slots;
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return SLOTS_PER_CORE * (cores > 0 ? (unsigned)cores : 1);
+}
+
+/* 0, 1 and 2 stay: the launcher logs to the same stderr. */
+static NORETURN void run_launcher(const struct config *config, int sock,
+                                  const struct seccomp_program *seccomp)
+{
+    const struct launcher_spec spec = {
+        .engine_sock = sock,
+        .slots = boxes_slots(config),
+        .uid_base = config->box_uid_base,
+        .cgroup = config->box_cgroup,
+        .cgroup_parent = config->box_cgroup_parent,
+        .seccomp = *seccomp,
+    };
+
+    fd_close_all_except(3, &sock, 1);
+    launcher_main(&spec);
+}
+
+int boxes_fork_launcher(const struct config *config, int *out_sock,
+                        pid_t *out_pid, struct err *e)
+{
+    struct seccomp_program seccomp = {NULL, 0};
+    int pair[2];
+
+    if (seccomp_compile(&seccomp, e) < 0) {
+        return -1;
+    }
+    if (fd_socketpair_seqpacket(pair, e) < 0) {
+        seccomp_done(&seccomp);
+        return -1;
+    }
+    pid_t pid = proc_clone(0, -1, NULL);
+    if (pid == 0) {
+        run_launcher(config, pair[1], &seccomp);
+    }
+    seccomp_done(&seccomp);
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return err_sys(e, "forking the launcher");
+    }
+    *out_sock = pair[0];
+    *out_pid = pid;
+    return 0;
+}
+
+int boxes_wait_ready(int sock, struct launch_ready *out, struct err *e)
+{
+    ssize_t n = ipc_recv(sock, out, sizeof(*out), NULL, 0, e);
+
+    if (n < 0) {
+        return -1;
+    }
+    if (n != sizeof(*out) || out->type != LAUNCH_READY) {
+        return err_set(e, ERR_SYSTEM, "the launcher ended at its start");
+    }
+    if (out->is_failed) {
+        out->error[sizeof(out->error) - 1] = 0;
+        return err_set(e, ERR_SYSTEM, "no boxes on this host: %s", out->error);
+    }
+    return 0;
+}
+
+static void lose(struct boxes *boxes)
+{
+    if (!boxes->is_lost) {
+        boxes->is_lost = true;
+        (void)uv_poll_stop(&boxes->poll);
+        boxes->callbacks.on_lost(boxes->callbacks.arg);
+    }
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct boxes *boxes = poll->data;
+    struct launch_ended ended;
+    struct err e;
+
+    (void)status;
+    (void)events;
+    while (!boxes->is_lost && !uv_is_closing((uv_handle_t *)poll)) {
+        ssize_t n = ipc_recv(boxes->sock, &ended, sizeof(ended), NULL, 0, &e);
+
+        if (n < 0 && e.kind == ERR_RETRY) {
+            return;
+        }
+        if (n != sizeof(ended) || ended.type != LAUNCH_ENDED) {
+            lose(boxes);
+            return;
+        }
+        boxes->callbacks.on_ended(&ended, boxes->callbacks.arg);
+    }
+}
+
+int boxes_open(uv_loop_t *loop, int sock,
+               const struct boxes_callbacks *callbacks, struct boxes **out,
+               struct err *e)
+{
+    struct boxes *boxes = xcalloc(1, sizeof(*boxes));
+
+    boxes->sock = sock;
+    boxes->callbacks = *callbacks;
+    if (fd_set_nonblock(sock, true, e) < 0) {
+        free(boxes);
+        return -1;
+    }
+    if (uv_poll_init(loop, &boxes->poll, sock) != 0 ||
+        uv_poll_start(&boxes->poll, UV_READABLE, on_readable) != 0) {
+        free(boxes);
+        return err_set(e, ERR_SYSTEM, "polling the launcher's socket");
+    }
+    boxes->poll.data = boxes;
+    *out = boxes;
+    return 0;
+}
+
+int boxes_start(struct boxes *boxes, const struct launch_request *request,
+                const int fds[LAUNCH_FD_COUNT], struct err *e)
+{
+    return ipc_send(boxes->sock, request, sizeof(*request), fds,
+                    LAUNCH_FD_COUNT, e);
+}
+
+void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq)
+{
+    const struct launch_request request = {
+        .type = LAUNCH_KILL, .slot = slot, .seq = seq};
+    struct err e;
+
+    if (ipc_send(boxes->sock, &request, sizeof(request), NULL, 0, &e) < 0 &&
+        e.kind != ERR_RETRY) {
+        lose(boxes);
+    }
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void boxes_close(struct boxes *boxes)
+{
+    if (!boxes) {
+        return;
+    }
+    boxes->is_lost = true;
+    (void)uv_poll_stop(&boxes->poll);
+    close(take_fd(&boxes->sock));
+    uv_close((uv_handle_t *)&boxes->poll, on_closed);
+}

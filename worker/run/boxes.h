@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* boxes.h - the engine's end of the launcher: start a box, kill it, hear how
+ * it ended. Client side of launch_proto.h. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "run/launch_proto.h"
+#include "wire/config.h"
+
+/* Four boxes per core unless worker.slots says otherwise. */
+unsigned boxes_slots(const struct config *config);
+
+/* Compiles the seccomp list and forks the launcher. Before any thread, any
+ * Kafka handle, and before the engine drops root. *out_sock is the engine's
+ * end, CLOEXEC. */
+int boxes_fork_launcher(const struct config *config, int *out_sock,
+                        pid_t *out_pid, struct err *e) MUST_USE;
+/* Blocks for the launcher's first packet: what this host gave us. */
+int boxes_wait_ready(int sock, struct launch_ready *out, struct err *e)
+    MUST_USE;
+
+struct boxes;
+
+struct boxes_callbacks {
+    void (*on_ended)(const struct launch_ended *ended, void *arg);
+    /* The launcher is gone; no box of it lives. Called once. */
+    void (*on_lost)(void *arg);
+    void *arg;
+};
+
+/* Takes the socket. */
+int boxes_open(uv_loop_t *loop, int sock,
+               const struct boxes_callbacks *callbacks, struct boxes **out,
+               struct err *e) MUST_USE;
+/* Borrows the descriptors (LAUNCH_FD_...). The answer comes as on_ended with
+ * the same seq. */
+int boxes_start(struct boxes *boxes, const struct launch_request *request,
+                const int fds[LAUNCH_FD_COUNT], struct err *e) MUST_USE;
+void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq);
+/* Closes the socket: the launcher kills what runs and ends. The memory goes
+ * when the loop has closed the handle. */
+void boxes_close(struct boxes *boxes);

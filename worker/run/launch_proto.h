@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* launch_proto.h - what engine and launcher say to each other.
+ *
+ * Fixed-size packets over SOCK_SEQPACKET; a packet of another size is an
+ * error. The launcher trusts the numbers of a request only after checking
+ * them against its own table of slots. Both ends are one binary. */
+#pragma once
+
+#include <stdint.h>
+
+#include "sys/box.h"
+#include "sys/box_limits.h"
+#include "sys/cgroup.h"
+
+enum launch_type {
+    LAUNCH_START = 1, /* engine -> launcher, with 4 descriptors */
+    LAUNCH_KILL,      /* engine -> launcher */
+    LAUNCH_READY,     /* launcher -> engine, once, first */
+    LAUNCH_ENDED,     /* launcher -> engine, one per START */
+};
+
+enum launch_network { LAUNCH_NET_NONE, LAUNCH_NET_LOOPBACK };
+
+/* Descriptors of a START, in this order. */
+enum { LAUNCH_FD_BUNDLE, LAUNCH_FD_STDIN, LAUNCH_FD_STDOUT, LAUNCH_FD_STDERR,
+       LAUNCH_FD_COUNT };
+
+struct launch_request {
+    uint32_t type;
+    uint32_t slot;
+    uint64_t seq; /* never used twice: an answer to the last job of a slot
+                   * cannot be taken for one to this */
+    uint32_t network;
+    uint32_t unused;
+    struct box_limits limits;
+};
+
+struct launch_ready {
+    uint32_t type;
+    uint32_t is_failed;
+    uint32_t is_root;
+    uint32_t cgroup_version; /* enum cgroup_version */
+    uint32_t controllers;    /* CGROUP_... bits */
+    uint32_t uid_base;
+    char error[500];
+};
+
+/* Why a box was ended from outside. */
+enum launch_stop {
+    LAUNCH_STOP_NONE,
+    LAUNCH_STOP_ENGINE, /* LAUNCH_KILL; the engine knows why */
+    LAUNCH_STOP_CPU,    /* CPU time of all its processes */
+    LAUNCH_STOP_MEMORY, /* the watch, where no memory cgroup can be had */
+};
+
+struct launch_ended {
+    uint32_t type;
+    uint32_t slot;
+    uint64_t seq;
+    uint32_t stop;        /* enum launch_stop */
+    uint32_t has_report;  /* init got to say how it went */
+    uint32_t is_refused;  /* no box was made: see error, sys */
+    int32_t sys;
+    uint32_t init_status; /* wait status of init itself */
+    uint32_t unused;
+    uint64_t clone_us;    /* monotonic: before the clone */
+    uint64_t reaped_us;   /* init reaped: all of the box is gone */
+    struct box_report report;
+    struct cgroup_usage cgroup; /* zeros where there is none */
+    uint64_t cpu_user_us;
+    uint64_t cpu_system_us;
+    uint64_t max_rss_bytes; /* largest process, or the watch's peak sum */
+    uint64_t faults_major;
+    uint64_t faults_minor;
+    uint64_t switches_voluntary;
+    uint64_t switches_forced;
+    uint64_t watched_processes; /* the watch's peak */
+    char error[200];
+};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* launcher.h - the process that makes boxes. Server side of launch_proto.h. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/base.h"
+#include "sys/seccomp.h"
+
+struct launcher_spec {
+    int engine_sock;
+    unsigned slots;
+    uint64_t uid_base;
+    const char *cgroup;        /* auto, v2, v1, none */
+    const char *cgroup_parent;
+    struct seccomp_program seccomp;
+};
+
+/* Never returns. Call it in a child forked before any thread exists. */
+NORETURN void launcher_main(const struct launcher_spec *spec);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* cgroup.h - one cgroup per slot: memory, processes, CPU; v2 or v1.
+ *
+ * Slots keep their cgroup from job to job: making one costs four mkdirs on v1
+ * and limits seldom change. A box enters by writing to a descriptor that the
+ * launcher opened (v1 `tasks`: a single-threaded process moving itself, 24 us;
+ * the `cgroup.procs` of another process costs an RCU grace period, 13 ms) or
+ * is born inside (v2, CLONE_INTO_CGROUP).
+ *
+ * Runs in the launcher, as root or with a delegated subtree. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "sys/box_limits.h"
+
+enum cgroup_version { CGROUP_NONE = 0, CGROUP_V1 = 1, CGROUP_V2 = 2 };
+
+/* Controllers in force, bits. */
+enum { CGROUP_MEMORY = 1, CGROUP_PIDS = 2, CGROUP_CPU = 4, CGROUP_CPUACCT = 8 };
+
+#define CGROUP_TREES 4 /* v1: one hierarchy per controller */
+
+struct cgroup_tree {
+    unsigned controllers; /* bits this hierarchy serves */
+    int root_fd;          /* <mount>/<parent> */
+    int worker_fd;        /* <mount>/<parent>/<worker> */
+};
+
+struct cgroups {
+    enum cgroup_version version;
+    unsigned controllers;
+    char worker_dir[64]; /* "w<pid>-<start time>" */
+    struct cgroup_tree trees[CGROUP_TREES];
+    size_t tree_count;
+};
+
+struct cgroup_slot {
+    int dir_fd[CGROUP_TREES];   /* the slot's directory, -1 when none */
+    int enter_fd[CGROUP_TREES]; /* v1 `tasks`, opened for writing; v2 -1 */
+    struct box_limits set;      /* what is written now */
+    bool is_set;
+    unsigned index;
+    uint64_t oom_before;
+    uint64_t pids_failed_before;
+    uint64_t cpu_us_before;
+};
+
+struct cgroup_usage {
+    uint64_t memory_peak_bytes;
+    uint64_t cpu_us;
+    uint64_t processes_peak;  /* the box's init not counted */
+    uint64_t oom_kills;       /* in this job */
+    uint64_t forks_refused;   /* in this job, by the pids limit */
+};
+
+/* wanted: "auto", "v2", "v1", "none". fs_root: "/sys/fs/cgroup" (tests pass a
+ * fake tree). auto falls back v2, v1, none; a version asked for by name that
+ * cannot be had is ERR_SYSTEM. Removes what dead workers left behind. */
+int cgroup_open(struct cgroups *c, const char *fs_root, const char *wanted,
+                const char *parent, struct err *e) MUST_USE;
+/* Removes the worker's own directories; boxes must be gone. */
+void cgroup_close(struct cgroups *c);
+
+int cgroup_slot_open(const struct cgroups *c, unsigned index,
+                     struct cgroup_slot *out, struct err *e) MUST_USE;
+void cgroup_slot_close(const struct cgroups *c, struct cgroup_slot *slot);
+
+/* Before a job: limits written where they differ, counters noted. */
+int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
+                      const struct box_limits *limits, struct err *e) MUST_USE;
+/* After it. */
+void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
+                     struct cgroup_usage *out);
+/* While it runs. 0 when not known. */
+uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
+                            const struct cgroup_slot *slot);
+/* In the child: -1 with errno. Safe after clone. */
+int cgroup_enter(const struct cgroups *c, const struct cgroup_slot *slot)
+    MUST_USE;
+const char *cgroup_version_name(enum cgroup_version version);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* seccomp.h - the system call list of a box, compiled once, loaded per job.
+ *
+ * An allow list: what is not named answers ENOSYS, so that programs take the
+ * same fallback as on an older kernel; what must not be is named and answers
+ * EPERM. Foreign architectures and x32 are killed. The program is a binary
+ * tree: the kernel walks the filter for every call number when it is loaded,
+ * per job, and a list of 300 in a row costs 280 us there, a tree 88. */
+#pragma once
+
+#include <linux/filter.h>
+#include <stddef.h>
+
+#include "base/base.h"
+#include "base/err.h"
+
+/* Named in the result's isolation block. */
+#define SECCOMP_PROFILE "default/1"
+
+struct seccomp_program {
+    struct sock_filter *code; /* owned; free with seccomp_done */
+    size_t count;
+};
+
+/* Uses libseccomp: call it before the launcher is forked. */
+int seccomp_compile(struct seccomp_program *out, struct err *e) MUST_USE;
+void seccomp_done(struct seccomp_program *program);
+/* Sets no_new_privs and loads the program. -1 with errno. Safe after clone. */
+int seccomp_apply(const struct seccomp_program *program) MUST_USE;

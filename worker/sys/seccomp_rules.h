@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* seccomp_rules.h - the rows of seccomp_rules.c. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum seccomp_test {
+    SECCOMP_ALWAYS,
+    SECCOMP_ARG_EQUALS,  /* allowed when (arg & mask) == value */
+};
+
+struct seccomp_row {
+    const char *name;
+    enum seccomp_test test;
+    unsigned arg;
+    uint64_t mask;
+    uint64_t value;
+};
+
+/* Names that are only compared by number need one string for many. */
+struct seccomp_group {
+    const char *reason;
+    const char *const *names; /* NULL-terminated */
+};
+
+extern const struct seccomp_group seccomp_allowed[];
+extern const size_t seccomp_allowed_count;
+extern const struct seccomp_row seccomp_conditional[];
+extern const size_t seccomp_conditional_count;
+extern const struct seccomp_group seccomp_forbidden[];
+extern const size_t seccomp_forbidden_count;
