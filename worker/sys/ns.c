@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "base/fd.h"
@@ -94,6 +95,9 @@ int ns_become_root(struct err *e)
         return err_sys(e, "making a user namespace (unprivileged user "
                        "namespaces may be switched off on this host)");
     }
+    /* A process that changed its user is not dumpable, and then its own
+     * /proc files belong to root. */
+    (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     (void)snprintf(line, sizeof(line), "0 %u 1\n", uid);
     if (fd_write_small(AT_FDCWD, "/proc/self/uid_map", line) < 0) {
         return err_sys(e, "writing uid_map");
