@@ -42,7 +42,10 @@ static const struct record_field fields[] = {
 /* clang-format on */
 
 const struct record audit_record = {
-    "audit", sizeof(struct audit), fields, ARRAY_LEN(fields),
+    "audit",
+    sizeof(struct audit),
+    fields,
+    ARRAY_LEN(fields),
 };
 
 void audit_init(struct audit *audit)
@@ -83,8 +86,7 @@ int audit_validate(const struct audit *audit, struct err *e)
         return err_set(e, ERR_INPUT, "event_type: is missing");
     }
     for (size_t i = 0; i < ARRAY_LEN(digests); i++) {
-        if (digests[i].value.data != NULL &&
-            !job_is_sha256(digests[i].value)) {
+        if (digests[i].value.data != NULL && !job_is_sha256(digests[i].value)) {
             return err_set(e, ERR_INPUT, "%s: must be 64 hex digits",
                            digests[i].name);
         }

@@ -51,8 +51,8 @@ struct audit {
 extern const struct record audit_record;
 
 void audit_init(struct audit *audit); /* v 1, the rest absent */
-int audit_encode(const struct audit *audit, struct buf *b, struct err *e)
-    MUST_USE;
+int audit_encode(const struct audit *audit, struct buf *b,
+                 struct err *e) MUST_USE;
 int audit_decode(const void *data, size_t len, struct arena *arena,
                  struct audit *out, struct err *e) MUST_USE;
 int audit_validate(const struct audit *audit, struct err *e) MUST_USE;

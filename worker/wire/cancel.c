@@ -44,7 +44,10 @@ static const struct record_field fields[] = {
 /* clang-format on */
 
 const struct record cancel_record = {
-    "cancel", sizeof(struct cancel), fields, ARRAY_LEN(fields),
+    "cancel",
+    sizeof(struct cancel),
+    fields,
+    ARRAY_LEN(fields),
 };
 
 void cancel_init(struct cancel *cancel)

@@ -46,8 +46,8 @@ struct cancel {
 extern const struct record cancel_record;
 
 void cancel_init(struct cancel *cancel); /* v 1, the rest absent */
-int cancel_encode(const struct cancel *cancel, struct buf *b, struct err *e)
-    MUST_USE;
+int cancel_encode(const struct cancel *cancel, struct buf *b,
+                  struct err *e) MUST_USE;
 /* mode defaults to graceful. */
 int cancel_decode(const void *data, size_t len, struct arena *arena,
                   struct cancel *out, struct err *e) MUST_USE;

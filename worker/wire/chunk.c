@@ -26,7 +26,10 @@ static const struct record_field fields[] = {
 /* clang-format on */
 
 const struct record chunk_record = {
-    "chunk", sizeof(struct chunk), fields, ARRAY_LEN(fields),
+    "chunk",
+    sizeof(struct chunk),
+    fields,
+    ARRAY_LEN(fields),
 };
 
 void chunk_init(struct chunk *chunk)

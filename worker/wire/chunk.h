@@ -35,8 +35,8 @@ struct chunk {
 extern const struct record chunk_record;
 
 void chunk_init(struct chunk *chunk); /* v 1, the rest absent */
-int chunk_encode(const struct chunk *chunk, struct buf *b, struct err *e)
-    MUST_USE;
+int chunk_encode(const struct chunk *chunk, struct buf *b,
+                 struct err *e) MUST_USE;
 /* Views into data; lists in the arena. */
 int chunk_decode(const void *data, size_t len, struct arena *arena,
                  struct chunk *out, struct err *e) MUST_USE;

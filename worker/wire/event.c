@@ -26,7 +26,10 @@ static const struct record_field fields[] = {
 /* clang-format on */
 
 const struct record event_record = {
-    "event", sizeof(struct event), fields, ARRAY_LEN(fields),
+    "event",
+    sizeof(struct event),
+    fields,
+    ARRAY_LEN(fields),
 };
 
 void event_init(struct event *event)
@@ -90,8 +93,8 @@ static int put_value(const struct event_attribute *a, struct buf *b,
     }
 }
 
-int event_put_attributes(const struct event_attribute *attributes,
-                         size_t count, struct buf *b, struct err *e)
+int event_put_attributes(const struct event_attribute *attributes, size_t count,
+                         struct buf *b, struct err *e)
 {
     size_t held = 0;
 

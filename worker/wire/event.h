@@ -37,8 +37,8 @@ struct event {
 extern const struct record event_record;
 
 void event_init(struct event *event); /* v 1, info, the rest absent */
-int event_encode(const struct event *event, struct buf *b, struct err *e)
-    MUST_USE;
+int event_encode(const struct event *event, struct buf *b,
+                 struct err *e) MUST_USE;
 int event_decode(const void *data, size_t len, struct arena *arena,
                  struct event *out, struct err *e) MUST_USE;
 int event_validate(const struct event *event, struct err *e) MUST_USE;
@@ -62,33 +62,33 @@ struct event_attribute {
     bool b;
 };
 
-#define EVENT_ATTR_TEXT(key, val)                                            \
-    (struct event_attribute)                                                 \
-    {                                                                        \
-        .name = (key), .type = EVENT_TEXT, .text = (val)                     \
+#define EVENT_ATTR_TEXT(key, val)                                              \
+    (struct event_attribute)                                                   \
+    {                                                                          \
+        .name = (key), .type = EVENT_TEXT, .text = (val)                       \
     }
-#define EVENT_ATTR_UINT(key, val)                                            \
-    (struct event_attribute)                                                 \
-    {                                                                        \
-        .name = (key), .type = EVENT_UINT, .u = (val)                        \
+#define EVENT_ATTR_UINT(key, val)                                              \
+    (struct event_attribute)                                                   \
+    {                                                                          \
+        .name = (key), .type = EVENT_UINT, .u = (val)                          \
     }
-#define EVENT_ATTR_INT(key, val)                                             \
-    (struct event_attribute)                                                 \
-    {                                                                        \
-        .name = (key), .type = EVENT_INT, .i = (val)                         \
+#define EVENT_ATTR_INT(key, val)                                               \
+    (struct event_attribute)                                                   \
+    {                                                                          \
+        .name = (key), .type = EVENT_INT, .i = (val)                           \
     }
-#define EVENT_ATTR_DOUBLE(key, val)                                          \
-    (struct event_attribute)                                                 \
-    {                                                                        \
-        .name = (key), .type = EVENT_DOUBLE, .d = (val)                      \
+#define EVENT_ATTR_DOUBLE(key, val)                                            \
+    (struct event_attribute)                                                   \
+    {                                                                          \
+        .name = (key), .type = EVENT_DOUBLE, .d = (val)                        \
     }
-#define EVENT_ATTR_BOOL(key, val)                                            \
-    (struct event_attribute)                                                 \
-    {                                                                        \
-        .name = (key), .type = EVENT_BOOL, .b = (val)                        \
+#define EVENT_ATTR_BOOL(key, val)                                              \
+    (struct event_attribute)                                                   \
+    {                                                                          \
+        .name = (key), .type = EVENT_BOOL, .b = (val)                          \
     }
 
 /* Appends a msgpack map; buf_view() of it is what event.attributes takes.
  * Absent texts are left out. */
-int event_put_attributes(const struct event_attribute *attributes,
-                         size_t count, struct buf *b, struct err *e) MUST_USE;
+int event_put_attributes(const struct event_attribute *attributes, size_t count,
+                         struct buf *b, struct err *e) MUST_USE;

@@ -9,8 +9,7 @@
 static const char *const kind_names[] = {"code", "tool", "agent", "workflow"};
 static const char *const security_names[] = {"trusted", "sandboxed",
                                              "isolated"};
-static const char *const validation_names[] = {"strict", "standard",
-                                               "relaxed"};
+static const char *const validation_names[] = {"strict", "standard", "relaxed"};
 static const char *const network_names[] = {"none", "loopback", "allowlist",
                                             "open"};
 
@@ -77,7 +76,8 @@ static const struct record fetch_record = {
 };
 
 static const struct record_field compile_fields[] = {
-    RECORD_LIST_ROW(job_compile, argv, RECORD_STRS, RECORD_PLAIN, JOB_MAX_ARGS),
+    RECORD_LIST_ROW(job_compile, argv, RECORD_STRS, RECORD_REQUIRED,
+                    JOB_MAX_ARGS),
     RECORD_OBJECT_ROW(job_compile, limits, RECORD_PLAIN, &job_limits_record),
 };
 
@@ -146,7 +146,10 @@ static const struct record_field job_fields[] = {
 /* clang-format on */
 
 const struct record job_record = {
-    "job", sizeof(struct job), job_fields, ARRAY_LEN(job_fields),
+    "job",
+    sizeof(struct job),
+    job_fields,
+    ARRAY_LEN(job_fields),
 };
 
 const char *job_reject_name(enum job_reject_reason reason)
@@ -246,11 +249,10 @@ static int identify_root(const msgpack_object *root, struct job_identity *out,
     *out_reason = JOB_REJECT_NO_ID;
     out->job_id = id_member(root, "job_id");
     if (out->job_id.data == NULL) {
-        return err_set(e, ERR_INPUT,
-                       "job_id: %s, must be 1 to %d of A-Z a-z 0-9 . _ : -",
-                       mpk_get(root, "job_id") == NULL ? "is missing"
-                                                       : "is not an id",
-                       JOB_ID_MAX_BYTES);
+        return err_set(
+            e, ERR_INPUT, "job_id: %s, must be 1 to %d of A-Z a-z 0-9 . _ : -",
+            mpk_get(root, "job_id") == NULL ? "is missing" : "is not an id",
+            JOB_ID_MAX_BYTES);
     }
     *out_reason = JOB_REJECT_NONE;
     return 0;
@@ -268,8 +270,8 @@ static void identify_rest(const msgpack_object *root, struct job_identity *out)
         text_member(root, "correlation_id", FREE_ID_MAX_BYTES);
     out->traceparent = text_member(root, "traceparent", NAME_MAX_BYTES);
     out->reply_to = text_member(root, "reply_to", NAME_MAX_BYTES);
-    out->kind = record_enum_find(&job_kind_enum,
-                                 mpk_text(mpk_get(root, "kind")));
+    out->kind =
+        record_enum_find(&job_kind_enum, mpk_text(mpk_get(root, "kind")));
 }
 
 static int open_sized(const void *data, size_t len,
@@ -334,9 +336,8 @@ static void fill_defaults(struct job *job)
     }
 }
 
-int job_decode(const void *data, size_t len,
-               const struct job_decode_opts *opts, struct arena *arena,
-               struct job *out, struct err *e)
+int job_decode(const void *data, size_t len, const struct job_decode_opts *opts,
+               struct arena *arena, struct job *out, struct err *e)
 {
     if (opts != NULL && opts->max_bytes > 0 && len > opts->max_bytes) {
         return err_set(e, ERR_LIMIT,

@@ -197,9 +197,8 @@ int job_identify(const void *data, size_t len,
 
 /* Second pass, with defaults filled in (but not limits). Failure means: a
  * result with status validation_error. Lists live in the arena. */
-int job_decode(const void *data, size_t len,
-               const struct job_decode_opts *opts, struct arena *arena,
-               struct job *out, struct err *e) MUST_USE;
+int job_decode(const void *data, size_t len, const struct job_decode_opts *opts,
+               struct arena *arena, struct job *out, struct err *e) MUST_USE;
 
 /* Everything that can be judged without looking at the host. Failure means: a
  * result with status validation_error and this text. */
@@ -208,8 +207,7 @@ int job_validate(const struct job *job, const struct config *config,
 
 /* The configured default for every limit the job does not name. Limits for
  * which there is no default stay RECORD_NO_UINT: no such limit. */
-void job_default_limits(struct job_limits *limits,
-                        const struct config *config);
+void job_default_limits(struct job_limits *limits, const struct config *config);
 
 void job_init(struct job *job); /* v 1, everything else absent */
 int job_encode(const struct job *job, struct buf *b, struct err *e) MUST_USE;

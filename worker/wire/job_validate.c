@@ -12,8 +12,7 @@
 
 enum { COMPONENT_MAX_BYTES = 255, TOPIC_MAX_BYTES = 249 };
 
-#define ALNUM                                                                \
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 /* For "%.*s" of a value of any length in an error text. */
 #define SHOWN(v) ((v).len > 80 ? 80 : (int)(v).len), (v).data
@@ -159,10 +158,10 @@ static int check_code(const struct job *job, const struct config *config,
                       struct err *e)
 {
     if (job->code.data != NULL && job->code.len > config->job_code_max_bytes) {
-        return err_set(
-            e, ERR_INPUT,
-            "code: %zu bytes are over this worker's maximum of %llu",
-            job->code.len, (unsigned long long)config->job_code_max_bytes);
+        return err_set(e, ERR_INPUT,
+                       "code: %zu bytes are over this worker's maximum of %llu",
+                       job->code.len,
+                       (unsigned long long)config->job_code_max_bytes);
     }
     return 0;
 }
@@ -197,8 +196,7 @@ static int check_unique(const char *field, struct view *names, size_t count,
     return 0;
 }
 
-static int check_file(const struct job_file *file, size_t index,
-                      struct err *e)
+static int check_file(const struct job_file *file, size_t index, struct err *e)
 {
     char field[48];
     struct view path = file->path;
@@ -253,8 +251,8 @@ static struct view without_dot(struct view path)
     return path;
 }
 
-static int check_entrypoint(const struct job *job,
-                            const struct config *config, struct err *e)
+static int check_entrypoint(const struct job *job, const struct config *config,
+                            struct err *e)
 {
     (void)config;
     if (job->entrypoint.data == NULL) {
@@ -321,8 +319,7 @@ static int over_sum(const char *field, size_t sum, const struct config *config,
 }
 
 static int check_words(const char *field, const struct view *words,
-                       size_t count, const struct config *config,
-                       struct err *e)
+                       size_t count, const struct config *config, struct err *e)
 {
     size_t sum = 0;
 
@@ -434,8 +431,7 @@ static int check_delivery(const struct job *job, const struct config *config,
     if (job->max_attempts < 1 || job->max_attempts > JOB_MAX_ATTEMPTS) {
         return err_set(e, ERR_INPUT,
                        "max_attempts: %llu is not between 1 and %d",
-                       (unsigned long long)job->max_attempts,
-                       JOB_MAX_ATTEMPTS);
+                       (unsigned long long)job->max_attempts, JOB_MAX_ATTEMPTS);
     }
     for (size_t i = 0; i < job->retry_on_count; i++) {
         if (status_find(job->retry_on[i]) < 0) {
@@ -445,8 +441,8 @@ static int check_delivery(const struct job *job, const struct config *config,
     }
     if (job->reply_to.data != NULL &&
         (job->reply_to.len > TOPIC_MAX_BYTES ||
-         !made_of(job->reply_to, ALNUM "._-") ||
-         view_is(job->reply_to, ".") || view_is(job->reply_to, ".."))) {
+         !made_of(job->reply_to, ALNUM "._-") || view_is(job->reply_to, ".") ||
+         view_is(job->reply_to, ".."))) {
         return err_set(e, ERR_INPUT,
                        "reply_to: \"%.*s\" is not the name of a topic",
                        SHOWN(job->reply_to));
@@ -562,8 +558,7 @@ int job_validate(const struct job *job, const struct config *config,
                  struct err *e)
 {
     static int (*const checks[])(const struct job *job,
-                                 const struct config *config,
-                                 struct err *e) = {
+                                 const struct config *config, struct err *e) = {
         check_ids,    check_source,     check_manifest, check_code,
         check_files,  check_entrypoint, check_cwd,      check_args,
         check_env,    check_compile,    check_fetch,    check_delivery,

@@ -39,11 +39,11 @@ struct shape_row {
 };
 
 static const struct shape_row shapes[32] = {
-    [0x00] = {SHAPE_FIXED, 0, 0}, /* nil */
+    [0x00] = {SHAPE_FIXED, 0, 0},   /* nil */
     [0x01] = {SHAPE_INVALID, 0, 0}, /* 0xc1 is never used */
-    [0x02] = {SHAPE_FIXED, 0, 0}, /* false */
-    [0x03] = {SHAPE_FIXED, 0, 0}, /* true */
-    [0x04] = {SHAPE_BLOB, 1, 0}, /* bin */
+    [0x02] = {SHAPE_FIXED, 0, 0},   /* false */
+    [0x03] = {SHAPE_FIXED, 0, 0},   /* true */
+    [0x04] = {SHAPE_BLOB, 1, 0},    /* bin */
     [0x05] = {SHAPE_BLOB, 2, 0},
     [0x06] = {SHAPE_BLOB, 4, 0},
     [0x07] = {SHAPE_BLOB, 1, 1}, /* ext */
@@ -344,8 +344,8 @@ static int sink_write(void *data, const char *bytes, size_t len)
     return buf_append(sink->b, bytes, len, sink->e);
 }
 
-#define PACKER(b, e)                                                         \
-    struct sink sink = {(b), (e)};                                           \
+#define PACKER(b, e)                                                           \
+    struct sink sink = {(b), (e)};                                             \
     msgpack_packer pk = {&sink, sink_write}
 
 /* msgpack-c cuts lengths to 32 bits; nothing we write may come near. */

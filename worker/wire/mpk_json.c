@@ -34,8 +34,7 @@ static size_t base64_encode(struct view bytes, char *dst)
 /* Value of a digit, -1 when it is none. */
 static int base64_value(char digit)
 {
-    const char *at =
-        digit != '\0' ? strchr(base64_digits, digit) : NULL;
+    const char *at = digit != '\0' ? strchr(base64_digits, digit) : NULL;
 
     return at != NULL ? (int)(at - base64_digits) : -1;
 }
@@ -50,8 +49,7 @@ static int base64_decode(struct view text, uint8_t *dst, size_t *out_len)
     if (text.len % 4 != 0) {
         return -1;
     }
-    while (pad < 2 && pad < text.len &&
-           text.data[text.len - 1 - pad] == '=') {
+    while (pad < 2 && pad < text.len && text.data[text.len - 1 - pad] == '=') {
         pad++;
     }
     for (size_t i = 0; i < text.len; i++) {

@@ -15,8 +15,8 @@
 
 /* A new reference in *out. Keys that are no text become text; extension types
  * become {"ext": type, "base64": "..."}; NaN and infinities become null. */
-int mpk_json_from(const void *data, size_t len, json_t **out, struct err *e)
-    MUST_USE;
+int mpk_json_from(const void *data, size_t len, json_t **out,
+                  struct err *e) MUST_USE;
 
 /* Appends the msgpack of a JSON value nested at most MPK_MAX_DEPTH deep. */
 int mpk_json_to(const json_t *json, struct buf *b, struct err *e) MUST_USE;

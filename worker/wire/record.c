@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 /* Members that hold nothing when all their bytes are zero need no row. */
 static void set_absent(const struct record_field *field, char *member)
 {

@@ -21,7 +21,7 @@
 #include "wire/mpk.h"
 
 #define RECORD_NO_UINT UINT64_MAX
-#define RECORD_NO_INT INT64_MIN
+#define RECORD_NO_INT  INT64_MIN
 #define RECORD_NO_ENUM (-1)
 
 enum record_type {
@@ -82,40 +82,39 @@ enum {
 };
 
 /* Rows. `max` 0 means bounded by the message only. */
-#define RECORD_ROW(owner, member, kind, bits, most)                          \
-    {                                                                        \
-        .name = #member, .type = (kind), .flags = (bits),                    \
-        .offset = offsetof(struct owner, member), .max = (most)              \
+#define RECORD_ROW(owner, member, kind, bits, most)                            \
+    {                                                                          \
+        .name = #member, .type = (kind), .flags = (bits),                      \
+        .offset = offsetof(struct owner, member), .max = (most)                \
     }
 /* For members that C or its library does not let us name as the wire does. */
-#define RECORD_NAMED_ROW(owner, member, wire_name, kind, bits, most)         \
-    {                                                                        \
-        .name = (wire_name), .type = (kind), .flags = (bits),                \
-        .offset = offsetof(struct owner, member), .max = (most)              \
+#define RECORD_NAMED_ROW(owner, member, wire_name, kind, bits, most)           \
+    {                                                                          \
+        .name = (wire_name), .type = (kind), .flags = (bits),                  \
+        .offset = offsetof(struct owner, member), .max = (most)                \
     }
-#define RECORD_ENUM_ROW(owner, member, bits, name_table)                     \
-    {                                                                        \
-        .name = #member, .type = RECORD_ENUM, .flags = (bits),               \
-        .offset = offsetof(struct owner, member), .names = (name_table)      \
+#define RECORD_ENUM_ROW(owner, member, bits, name_table)                       \
+    {                                                                          \
+        .name = #member, .type = RECORD_ENUM, .flags = (bits),                 \
+        .offset = offsetof(struct owner, member), .names = (name_table)        \
     }
-#define RECORD_LIST_ROW(owner, member, kind, bits, most)                     \
-    {                                                                        \
-        .name = #member, .type = (kind), .flags = (bits),                    \
-        .offset = offsetof(struct owner, member),                            \
-        .count_offset = offsetof(struct owner, member##_count),              \
-        .max = (most)                                                        \
+#define RECORD_LIST_ROW(owner, member, kind, bits, most)                       \
+    {                                                                          \
+        .name = #member, .type = (kind), .flags = (bits),                      \
+        .offset = offsetof(struct owner, member),                              \
+        .count_offset = offsetof(struct owner, member##_count), .max = (most)  \
     }
-#define RECORD_OBJECT_ROW(owner, member, bits, table)                        \
-    {                                                                        \
-        .name = #member, .type = RECORD_OBJECT, .flags = (bits),             \
-        .offset = offsetof(struct owner, member), .record = (table)          \
+#define RECORD_OBJECT_ROW(owner, member, bits, table)                          \
+    {                                                                          \
+        .name = #member, .type = RECORD_OBJECT, .flags = (bits),               \
+        .offset = offsetof(struct owner, member), .record = (table)            \
     }
-#define RECORD_OBJECTS_ROW(owner, member, bits, most, table)                 \
-    {                                                                        \
-        .name = #member, .type = RECORD_OBJECTS, .flags = (bits),            \
-        .offset = offsetof(struct owner, member),                            \
-        .count_offset = offsetof(struct owner, member##_count),              \
-        .max = (most), .record = (table)                                     \
+#define RECORD_OBJECTS_ROW(owner, member, bits, most, table)                   \
+    {                                                                          \
+        .name = #member, .type = RECORD_OBJECTS, .flags = (bits),              \
+        .offset = offsetof(struct owner, member),                              \
+        .count_offset = offsetof(struct owner, member##_count), .max = (most), \
+        .record = (table)                                                      \
     }
 
 /* Sets every member absent. */

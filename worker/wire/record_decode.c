@@ -152,21 +152,23 @@ static bool is_float(const msgpack_object *o)
 }
 
 /* JavaScript has one number type: 30000.0 is a whole number, 0.5 is not. */
-static int whole_from_float(const struct decoder *d,
-                            const struct place *place, double value,
-                            double low, double below)
+static int whole_from_float(const struct decoder *d, const struct place *place,
+                            double value, double low, double below)
 {
+    double whole;
+
     if (isnan(value) || isinf(value)) {
         return refuse(d, place, "%g is not a number to count with", value);
-    }
-    if (value != floor(value)) {
-        return refuse(d, place, "%.17g is not a whole number", value);
     }
     if (value < 0 && low >= 0) {
         return refuse(d, place, "%.17g is negative", value);
     }
     if (value < low || value >= below) {
         return refuse(d, place, "%.17g is out of range", value);
+    }
+    whole = value < 0 ? (double)(int64_t)value : (double)(uint64_t)value;
+    if (value < whole || value > whole) {
+        return refuse(d, place, "%.17g is not a whole number", value);
     }
     return 0;
 }
@@ -227,8 +229,7 @@ static int read_int(const struct decoder *d, const struct place *place,
 }
 
 /* "a, b or c", cut when too long. */
-static void print_names(const struct record_enum *names, char *dst,
-                        size_t size)
+static void print_names(const struct record_enum *names, char *dst, size_t size)
 {
     size_t len = 0;
 
@@ -237,8 +238,8 @@ static void print_names(const struct record_enum *names, char *dst,
         const char *between = i == 0                  ? ""
                               : i + 1 == names->count ? " or "
                                                       : ", ";
-        int n = snprintf(dst + len, size - len, "%s%s", between,
-                         names->names[i]);
+        int n =
+            snprintf(dst + len, size - len, "%s%s", between, names->names[i]);
 
         len += n > 0 ? (size_t)n : size;
     }
@@ -439,16 +440,16 @@ typedef int (*read_fn)(const struct decoder *d, const struct place *place,
                        char *base);
 
 static const read_fn readers[RECORD_TYPE_COUNT] = {
-    [RECORD_STR] = read_str,         [RECORD_BIN] = read_bin,
-    [RECORD_BOOL] = read_bool,       [RECORD_INT] = read_int,
-    [RECORD_UINT] = read_uint,       [RECORD_ENUM] = read_enum,
-    [RECORD_STRS] = read_strs,       [RECORD_STRMAP] = read_strmap,
-    [RECORD_OBJECT] = read_object,   [RECORD_OBJECTS] = read_objects,
+    [RECORD_STR] = read_str,       [RECORD_BIN] = read_bin,
+    [RECORD_BOOL] = read_bool,     [RECORD_INT] = read_int,
+    [RECORD_UINT] = read_uint,     [RECORD_ENUM] = read_enum,
+    [RECORD_STRS] = read_strs,     [RECORD_STRMAP] = read_strmap,
+    [RECORD_OBJECT] = read_object, [RECORD_OBJECTS] = read_objects,
 };
 
 static int read_field(const struct decoder *d, const struct place *up,
-                      const struct record_field *f,
-                      const msgpack_object_kv *kv, char *base)
+                      const struct record_field *f, const msgpack_object_kv *kv,
+                      char *base)
 {
     struct place place = {.up = up, .name = f->name, .index = NO_INDEX};
 

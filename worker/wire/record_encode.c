@@ -59,8 +59,7 @@ static int put_text(struct buf *b, struct view text, struct err *e)
         size_t n = 4 < text.len - i ? 4 : text.len - i;
 
         /* The longest start of the rest that is one good character. */
-        while (n > 0 &&
-               !view_is_text((struct view){text.data + i, n})) {
+        while (n > 0 && !view_is_text((struct view){text.data + i, n})) {
             n--;
         }
         if (n == 0) {
@@ -72,8 +71,8 @@ static int put_text(struct buf *b, struct view text, struct err *e)
     return 0;
 }
 
-static int put_map(const struct record *record, const char *base,
-                   struct buf *b, struct err *e);
+static int put_map(const struct record *record, const char *base, struct buf *b,
+                   struct err *e);
 
 static int put_strs(const struct record_field *f, const char *base,
                     struct buf *b, struct err *e)
@@ -129,8 +128,8 @@ static int put_objects(const struct record_field *f, const char *base,
 }
 
 /* Whoever made the bytes, what leaves here is well-formed. */
-static int put_raw(const struct record_field *f, struct view raw,
-                   struct buf *b, struct err *e)
+static int put_raw(const struct record_field *f, struct view raw, struct buf *b,
+                   struct err *e)
 {
     static const struct mpk_limits limits = {
         .max_depth = RECORD_RAW_MAX_DEPTH,
@@ -189,8 +188,8 @@ static int put_value(const struct record_field *f, const char *base,
     }
 }
 
-static int put_map(const struct record *record, const char *base,
-                   struct buf *b, struct err *e)
+static int put_map(const struct record *record, const char *base, struct buf *b,
+                   struct err *e)
 {
     size_t held = 0;
 
@@ -206,8 +205,7 @@ static int put_map(const struct record *record, const char *base,
         if (!is_held(f, base)) {
             continue;
         }
-        if (mpk_put_cstr(b, f->name, e) < 0 ||
-            put_value(f, base, b, e) < 0) {
+        if (mpk_put_cstr(b, f->name, e) < 0 || put_value(f, base, b, e) < 0) {
             return -1;
         }
     }

@@ -228,7 +228,10 @@ static const struct record_field result_fields[] = {
 /* clang-format on */
 
 const struct record result_record = {
-    "result", sizeof(struct result), result_fields, ARRAY_LEN(result_fields),
+    "result",
+    sizeof(struct result),
+    result_fields,
+    ARRAY_LEN(result_fields),
 };
 
 void result_init(struct result *result)
@@ -284,8 +287,9 @@ int result_validate(const struct result *result, struct err *e)
         return err_set(e, ERR_INPUT, "status: is missing");
     }
     if (result->success != (result->status == STATUS_SUCCESS)) {
-        return err_set(e, ERR_INPUT, "success: must be true exactly when "
-                                     "status is success");
+        return err_set(e, ERR_INPUT,
+                       "success: must be true exactly when "
+                       "status is success");
     }
     if (result->attempt == 0) {
         return err_set(e, ERR_INPUT, "attempt: counts from 1");

@@ -231,8 +231,8 @@ extern const struct record result_usage_record;
 
 /* v 1, state finished, everything else absent. */
 void result_init(struct result *result);
-int result_encode(const struct result *result, struct buf *b, struct err *e)
-    MUST_USE;
+int result_encode(const struct result *result, struct buf *b,
+                  struct err *e) MUST_USE;
 int result_decode(const void *data, size_t len, struct arena *arena,
                   struct result *out, struct err *e) MUST_USE;
 /* What a table cannot say: success agrees with status, and so on. */
