@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 # cli_dev.sh - a fleet from `forkyard dev`, jobs through run, submit and
 # results, a dead worker, and an end that leaves nothing. timeout: 180
+# shellcheck disable=SC2317 # called through check
 set -u
+# shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 unset FORKYARD_CONFIG
 out=$TMPDIR/out
@@ -69,6 +71,7 @@ check "... and says which" has "$err" "wall time limit"
 check "run gives 125 when it cannot be run" exits_with 125 "$FORKYARD" run \
     -l nosuchlanguage -c x
 
+# shellcheck disable=SC2016 # for the shell in the box
 printf 'echo "$1 $FRUIT $(cat) $(cat extra.txt)"\n' >"$TMPDIR/job.sh"
 echo apple >"$TMPDIR/extra.txt"
 echo lines >"$TMPDIR/input"

@@ -3,6 +3,7 @@
 # cli_words.sh - the command line without a fleet: help, hints, settings, exit
 # codes. timeout: 120
 set -u
+# shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 unset FORKYARD_CONFIG
 out=$TMPDIR/out
@@ -37,7 +38,7 @@ check "run without a language: 125" exits_with 125 "$FORKYARD" run -c x
 check "... asks for it" has "$err" "-l"
 check "run with an unknown limit: 125" exits_with 125 "$FORKYARD" run -l shell \
     -c : --limit memry=1MiB
-check "the nearest limit is named" has "$err" "memory_bytes"
+check "the nearest limit is named" has "$err" "did you mean memory"
 check "run over a maximum: 125" exits_with 125 "$FORKYARD" run -l shell -c : \
     --memory 900GiB
 check "... names the field" has "$err" "limits.memory_bytes"

@@ -184,30 +184,40 @@ static int wait_for_result(const struct cli *cli, struct client *client,
     }
 }
 
+/* The job as a worker will read it: encoded, decoded, judged. */
+static int check_job(const struct config *config, const struct job *job,
+                     struct buf *bytes, struct arena *arena, struct job *out,
+                     struct err *e)
+{
+    if (job_encode(job, bytes, e) < 0) {
+        return err_wrap(e, "job.max_bytes is the largest job");
+    }
+    if (job_decode(bytes->data, bytes->len, NULL, arena, out, e) < 0) {
+        return -1;
+    }
+    return job_validate(out, config, e);
+}
+
 static int send_and_wait(struct cli *cli, const struct run_options *options,
-                         const struct job *job, const char *id)
+                         struct run_job *run)
 {
     AUTO_BUF struct buf bytes;
     struct client *client = NULL;
     struct err e = {0};
+    struct job job;
     int code;
 
     buf_init(&bytes, cli->config.job_max_bytes);
-    if (job_validate(job, &cli->config, &e) < 0) {
-        cli_die(OURS, "%s", e.msg);
-    }
-    if (job_encode(job, &bytes, &e) < 0) {
-        cli_die(OURS, "%s (job.max_bytes is the largest job)", e.msg);
-    }
-    if (client_open(&cli->config, true, true, &client, &e) < 0 ||
-        client_send(client, options->queue, job, buf_view(&bytes), &e) < 0 ||
+    if (check_job(&cli->config, &run->job, &bytes, &run->arena, &job, &e) < 0 ||
+        client_open(&cli->config, true, true, &client, &e) < 0 ||
+        client_send(client, options->queue, &job, buf_view(&bytes), &e) < 0 ||
         client_flush(client, SEND_TIMEOUT_MS, &e) > 0) {
         cli_die(OURS, "%s", e.msg);
     }
     if (cli->verbose) {
-        cli_say("job %s sent", id);
+        cli_say("job %s sent", run->id);
     }
-    code = wait_for_result(cli, client, id);
+    code = wait_for_result(cli, client, run->id);
     client_close(client);
     return code;
 }
@@ -247,7 +257,7 @@ int cmd_run_main(int argc, char **argv)
                      &cli.config, &e) < 0) {
         cli_die(OURS, "%s", e.msg);
     }
-    code = send_and_wait(&cli, &options, &run.job, run.id);
+    code = send_and_wait(&cli, &options, &run);
     run_job_done(&run);
     cli_list_done(&options.env);
     cli_list_done(&options.labels);

@@ -12,10 +12,11 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define FILES_MAX    1000
-#define ARENA_MAX    (64 * 1024 * 1024)
-#define MODE_PLAIN   0644
-#define MODE_PROGRAM 0755
+#define LIMIT_NAME_MAX 64
+#define FILES_MAX      1000
+#define ARENA_MAX      (64 * 1024 * 1024)
+#define MODE_PLAIN     0644
+#define MODE_PROGRAM   0755
 
 static const struct {
     const char *extension;
@@ -145,14 +146,25 @@ static int parse_limit(const char *field, const char *value, uint64_t *out,
     return str_parse_u64(value, out, e);
 }
 
+/* The shortest way to write a limit: without its unit. */
+static void stem_of(const char *field, char *dst, size_t dst_size)
+{
+    (void)str_copy(dst, dst_size, field);
+    if (ends_with(dst, "_ms") || ends_with(dst, "_bytes")) {
+        *strrchr(dst, '_') = '\0';
+    }
+}
+
 static int unknown_limit(const char *text, size_t len, struct err *e)
 {
+    char stems[RECORD_MAX_FIELDS][LIMIT_NAME_MAX];
     const char *names[RECORD_MAX_FIELDS];
-    char name[64];
+    char name[LIMIT_NAME_MAX];
     const char *near;
 
     for (size_t i = 0; i < job_limits_record.count; i++) {
-        names[i] = job_limits_record.fields[i].name;
+        stem_of(job_limits_record.fields[i].name, stems[i], LIMIT_NAME_MAX);
+        names[i] = stems[i];
     }
     (void)snprintf(name, sizeof(name), "%.*s", (int)len, text);
     near = cli_nearest(name, names, job_limits_record.count);
