@@ -79,7 +79,7 @@ HARDEN_LD :=
 WARNINGS := -Wall
 endif
 
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Iworker $(WARNINGS) $(OPTIMIZE) \
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Iworker -Itests $(WARNINGS) $(OPTIMIZE) \
 	$(HARDEN) $(OPTIONAL_FLAGS) -fno-strict-aliasing -fPIE $(SANITIZE) \
 	$(PKG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie $(HARDEN_LD) $(SANITIZE) $(WRAP) $(LDFLAGS)

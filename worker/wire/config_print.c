@@ -297,14 +297,12 @@ void config_print_sample(FILE *to)
 {
     const char *previous = "";
 
-    fputs(
-        "# Forkyard: every setting with its default. Written by `forkyard"
-        " help sample`.\n"
-        "# Each is also FORKYARD_<SECTION>_<NAME> in the environment and\n"
-        "# --set section.name=value; flag goes before environment, before\n"
-        "# this file, before the default. Times: 250ms 30s 5m 2h. Sizes: 64KiB"
-        " 1GiB.\n",
-        to);
+    fputs("# Forkyard: every setting with its default.\n"
+          "# Each is also FORKYARD_<SECTION>_<NAME> in the environment and\n"
+          "# --set section.name=value as a flag; a flag goes before the\n"
+          "# environment, that before this file, this before the default.\n"
+          "# Times: 250ms 30s 5m 2h. Sizes: 4096 64KiB 1GiB.\n",
+          to);
     for (size_t i = 0; i < config_row_count; i++) {
         print_sample_row(to, &config_rows[i], previous);
         previous = config_rows[i].dotted;

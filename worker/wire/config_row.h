@@ -10,7 +10,7 @@
 #include "wire/config.h"
 
 #define CONFIG_NAME_MAX  128
-#define CONFIG_VALUE_MAX 32
+#define CONFIG_VALUE_MAX 96
 
 enum config_type {
     CONFIG_TYPE_TEXT,
