@@ -10,19 +10,7 @@
 #include "base/mem.h"
 #include "bin/cli.h"
 #include "bin/main.h"
-#if __has_include("run/runtimes.h")
 #include "run/runtimes.h"
-#else
-struct runtimes_row {
-    const char *name;
-    const char *path;
-};
-static const struct runtimes_row *runtimes_list(size_t *out)
-{
-    *out = 0;
-    return NULL;
-}
-#endif
 #include "sys/hostcheck.h"
 
 static const struct cli_spec spec = {

@@ -181,8 +181,8 @@ static int submit_all(struct submit *s, struct err *e)
 
     buf_init(&input, INPUT_MAX);
     if (read_input(s, &input, e) < 0 ||
-        client_open(&s->cli.config, s->options.wait, s->options.wait,
-                    &s->client, e) < 0) {
+        client_open(&s->cli.config, s->options.wait, false, &s->client, e) <
+            0) {
         return -1;
     }
     submit_input_read(buf_view(&input), on_job, s);

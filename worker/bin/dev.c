@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "bin/dev.h"
 #include "bin/main.h"
+#include "svc/topics_plan.h"
 #define WORKERS_DEFAULT   2
 #define START_TIMEOUT_MS  30000
 #define KILL_AFTER_MS     2000
@@ -228,6 +229,26 @@ static int not_in_time(const struct dev *dev, const char *what, struct err *e)
                    START_TIMEOUT_MS / 1000);
 }
 
+/* The embedded broker is born with its topics; another Kafka may lack some. */
+static int make_topics(const struct dev *dev, struct err *e)
+{
+    struct topics topics = {0};
+    struct topics_plan plan = {0};
+    int rc = -1;
+
+    if (dev_uses_embedded(dev)) {
+        return 0;
+    }
+    if (topics_load(&dev->cli.config, NULL, &topics, e) == 0 &&
+        topics_plan_make(&dev->cli.config, &topics, &plan, e) == 0) {
+        rc = plan.missing > 0 ? topics_plan_apply(&dev->cli.config, &plan, e)
+                              : 0;
+    }
+    topics_plan_free(&plan);
+    topics_free(&topics);
+    return rc < 0 ? err_wrap(e, "topics at %s", dev->kafka_addr) : 0;
+}
+
 static int start_all(struct dev *dev, struct err *e)
 {
     if (make_dir(dev, e) < 0 || dev_servers_start(dev, e) < 0) {
@@ -238,7 +259,7 @@ static int start_all(struct dev *dev, struct err *e)
     }
     if (config_set(&dev->cli.config, "kafka.bootstrap.servers", dev->kafka_addr,
                    e) < 0 ||
-        dev_workers_start(dev, e) < 0) {
+        make_topics(dev, e) < 0 || dev_workers_start(dev, e) < 0) {
         return -1;
     }
     if (!wait_for(dev, dev_workers_are_ready, START_TIMEOUT_MS)) {
