@@ -84,8 +84,9 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Iworker -Itests $(WARNINGS) $(OPTIMIZE) \
 	$(PKG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie $(HARDEN_LD) $(SANITIZE) $(WRAP) $(LDFLAGS)
 # The embedded broker gives the library's mock cluster a fixed port.
-WRAP := $(if $(wildcard worker/bin/broker.c),-Wl$(,)--wrap=bind$(,)--wrap=listen)
-, := ,
+ifneq ($(wildcard worker/bin/broker.c),)
+WRAP := -Wl,--wrap=bind,--wrap=listen
+endif
 
 # The flags file is made on the first build of a directory, and again when the
 # library it names went away. Targets that prepare the machine, or need no

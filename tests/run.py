@@ -108,12 +108,10 @@ def fuzzers(seconds):
 
 
 def collect(kind, args):
-    if kind in ("unit", "sys", "svc"):
-        yield from compiled(kind, f"tests/{kind}/*_test.c", args.build)
-        yield from scripts(kind)
-    elif kind == "fuzz":
+    if kind == "fuzz":
         yield from fuzzers(args.fuzz_seconds)
     else:
+        yield from compiled(kind, f"tests/{kind}/*_test.c", args.build)
         yield from scripts(kind)
 
 

@@ -220,7 +220,7 @@ static bool is_numeric(const char *fmt_value, const char *fmt_end,
 /* Formats ever longer beginnings of the format to learn where each value
  * ends. Splitting the finished text instead would let a value that contains
  * " status=ok" forge a field. */
-static void put_fields(struct line *l, const char *fmt, va_list ap, int sys)
+static void put_fields(struct line *l, const char *fmt, va_list ap)
 {
     char head[512];
     char text[FIELDS_MAX_BYTES];
@@ -241,7 +241,6 @@ static void put_fields(struct line *l, const char *fmt, va_list ap, int sys)
         memcpy(head, fmt, end);
         head[end] = '\0';
         va_copy(copy, ap);
-        errno = sys; /* for %m */
         n = vsnprintf(text, sizeof(text), head, copy);
         va_end(copy);
         if (n < 0 || start >= sizeof(text)) {
@@ -325,7 +324,7 @@ void log_line(enum log_level level, const char *event, const char *fields, ...)
     put_head(&l, level, event);
     if (fields != NULL) {
         va_start(ap, fields);
-        put_fields(&l, fields, ap, saved);
+        put_fields(&l, fields, ap);
         va_end(ap);
     }
     if (is_json) {
