@@ -12,7 +12,7 @@
 #include "bin/cli.h"
 #include "bin/client.h"
 #include "bin/main.h"
-#include "bin/verdict.h"
+#include "bin/ending.h"
 #include "svc/kafka_tail.h"
 #include "wire/mpk_json.h"
 
@@ -116,8 +116,8 @@ static void print_row(struct search *s, const struct result *r)
                      "WHAT STOPPED IT", cli_color(stdout, '0'));
         s->has_header = true;
     }
-    verdict_reason(r, reason, sizeof(reason));
-    verdict_time(r, time, sizeof(time));
+    ending_reason(r, reason, sizeof(reason));
+    ending_time(r, time, sizeof(time));
     (void)printf("%-36.*s  %-8s  %s%-22s%s  %9s  %s\n", VIEW_ARG(r->job_id),
                  kind ? kind : "-", color, status ? status : "?",
                  cli_color(stdout, '0'), time, reason);

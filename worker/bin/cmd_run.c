@@ -17,10 +17,10 @@
 #include "bin/client.h"
 #include "bin/main.h"
 #include "bin/run_job.h"
-#include "bin/verdict.h"
+#include "bin/ending.h"
 #include "wire/mpk_json.h"
 
-#define OURS            VERDICT_EXIT_OURS
+#define OURS            ENDING_EXIT_OURS
 #define POLL_MS         500
 #define SEND_TIMEOUT_MS 30000
 /* After this long without a result a person wants to know what we wait for. */
@@ -107,10 +107,10 @@ static void show_ending(const struct result *r)
     if (r->status == STATUS_SUCCESS || r->status == STATUS_NONZERO_EXIT) {
         return;
     }
-    verdict_reason(r, reason, sizeof(reason));
-    verdict_time(r, time, sizeof(time));
+    ending_reason(r, reason, sizeof(reason));
+    ending_time(r, time, sizeof(time));
     if (has_run && strcmp(time, "-") != 0 &&
-        verdict_exit_code(r) != VERDICT_EXIT_OURS) {
+        ending_exit_code(r) != ENDING_EXIT_OURS) {
         cli_say("stopped after %s: %s", time, reason[0] ? reason : status);
     } else {
         cli_say("%s%s%s", status ? status : "no status", reason[0] ? ": " : "",
@@ -146,7 +146,7 @@ static bool take(const struct cli *cli, const char *id, struct view value,
         result_decode(value.data, value.len, &arena, &result, NULL) == 0 &&
         view_is(result.job_id, id);
     if (is_ours) {
-        *out_exit = verdict_exit_code(&result);
+        *out_exit = ending_exit_code(&result);
         if (cli->json) {
             show_json(value);
         } else {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* verdict_test.c - results as exit codes and words. */
+/* ending_test.c - results as exit codes and words. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "bin/verdict.h"
+#include "bin/ending.h"
 
 static struct result with_status(enum status status)
 {
@@ -23,7 +23,7 @@ static void reason_is(const struct result *r, const char *wanted)
 {
     char text[200];
 
-    verdict_reason(r, text, sizeof(text));
+    ending_reason(r, text, sizeof(text));
     assert_string_equal(text, wanted);
 }
 
@@ -32,7 +32,7 @@ static void success(void **state)
     struct result r = with_status(STATUS_SUCCESS);
 
     (void)state;
-    assert_int_equal(verdict_exit_code(&r), 0);
+    assert_int_equal(ending_exit_code(&r), 0);
     reason_is(&r, "");
 }
 
@@ -42,7 +42,7 @@ static void own_exit_code(void **state)
 
     (void)state;
     r.exit_code = 3;
-    assert_int_equal(verdict_exit_code(&r), 3);
+    assert_int_equal(ending_exit_code(&r), 3);
     reason_is(&r, "exit code 3");
 }
 
@@ -54,7 +54,7 @@ static void own_signal(void **state)
     r.signal.present = true;
     r.signal.number = 11;
     r.signal.name = view_of("SIGSEGV");
-    assert_int_equal(verdict_exit_code(&r), 139);
+    assert_int_equal(ending_exit_code(&r), 139);
     reason_is(&r, "signal SIGSEGV");
 }
 
@@ -68,7 +68,7 @@ static void time_limit(void **state)
     r.termination.present = true;
     r.termination.limit = STATUS_LIMIT_WALL_TIME;
     r.termination.limit_value = 1500;
-    assert_int_equal(verdict_exit_code(&r), VERDICT_EXIT_TIME_LIMIT);
+    assert_int_equal(ending_exit_code(&r), ENDING_EXIT_TIME_LIMIT);
     reason_is(&r, "wall time limit of 1.5 s");
 }
 
@@ -82,7 +82,7 @@ static void memory_limit(void **state)
     r.termination.present = true;
     r.termination.limit = STATUS_LIMIT_MEMORY;
     r.termination.limit_value = 64 * 1024 * 1024;
-    assert_int_equal(verdict_exit_code(&r), 137);
+    assert_int_equal(ending_exit_code(&r), 137);
     reason_is(&r, "memory limit of 64.0 MiB");
 }
 
@@ -91,7 +91,7 @@ static void limit_without_exit_code(void **state)
     struct result r = with_status(STATUS_DISK_LIMIT_EXCEEDED);
 
     (void)state;
-    assert_int_equal(verdict_exit_code(&r), 1);
+    assert_int_equal(ending_exit_code(&r), 1);
 }
 
 static void security(void **state)
@@ -118,7 +118,7 @@ static void not_run(void **state)
 
         r.error.present = true;
         r.error.message = view_of("why");
-        assert_int_equal(verdict_exit_code(&r), VERDICT_EXIT_OURS);
+        assert_int_equal(ending_exit_code(&r), ENDING_EXIT_OURS);
         reason_is(&r, "why");
     }
 }
@@ -129,7 +129,7 @@ static void no_status_at_all(void **state)
 
     (void)state;
     result_init(&r);
-    assert_int_equal(verdict_exit_code(&r), VERDICT_EXIT_OURS);
+    assert_int_equal(ending_exit_code(&r), ENDING_EXIT_OURS);
 }
 
 static void time_it_ran(void **state)
@@ -138,11 +138,11 @@ static void time_it_ran(void **state)
     char text[32];
 
     (void)state;
-    verdict_time(&r, text, sizeof(text));
+    ending_time(&r, text, sizeof(text));
     assert_string_equal(text, "-");
     r.usage.present = true;
     r.usage.wall_us = 12000;
-    verdict_time(&r, text, sizeof(text));
+    ending_time(&r, text, sizeof(text));
     assert_string_equal(text, "12 ms");
 }
 

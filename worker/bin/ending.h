@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* verdict.h - a result in words and as an exit code. */
+/* ending.h - a result in words and as an exit code. */
 #pragma once
 
 #include <stddef.h>
 
 #include "wire/result.h"
 
-#define VERDICT_EXIT_TIME_LIMIT 124
-#define VERDICT_EXIT_OURS       125
+#define ENDING_EXIT_TIME_LIMIT 124
+#define ENDING_EXIT_OURS       125
 
 /* The job's own exit code; 128 + signal; 124 for a time limit; 125 when it
  * could not be run. */
-int verdict_exit_code(const struct result *result);
+int ending_exit_code(const struct result *result);
 /* "wall time limit of 1.0 s", "exit code 3", "signal SIGSEGV"; "" for a
  * success. */
-void verdict_reason(const struct result *result, char *dst, size_t dst_size);
+void ending_reason(const struct result *result, char *dst, size_t dst_size);
 /* How long it ran, "1.0 s"; "-" when it never did. */
-void verdict_time(const struct result *result, char *dst, size_t dst_size);
+void ending_time(const struct result *result, char *dst, size_t dst_size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* verdict.c - a result in words and as an exit code: see verdict.h.
+/* ending.c - a result in words and as an exit code: see ending.h.
  *
  * Runs in the command line tools. Pure: prints nothing itself. */
-#include "bin/verdict.h"
+#include "bin/ending.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,16 +54,16 @@ static bool is_ours(int status)
     return status < 0;
 }
 
-int verdict_exit_code(const struct result *result)
+int ending_exit_code(const struct result *result)
 {
     if (result->status == STATUS_SUCCESS) {
         return 0;
     }
     if (result->status == STATUS_TIME_LIMIT_EXCEEDED) {
-        return VERDICT_EXIT_TIME_LIMIT;
+        return ENDING_EXIT_TIME_LIMIT;
     }
     if (is_ours(result->status)) {
-        return VERDICT_EXIT_OURS;
+        return ENDING_EXIT_OURS;
     }
     if (result->signal.present && result->signal.number > 0 &&
         result->signal.number < SIGNAL_BASE) {
@@ -104,7 +104,7 @@ static void limit_reason(const struct result_termination *t, char *dst,
     (void)snprintf(dst, dst_size, "%s of %s", limits[t->limit].words, value);
 }
 
-void verdict_reason(const struct result *result, char *dst, size_t dst_size)
+void ending_reason(const struct result *result, char *dst, size_t dst_size)
 {
     const struct result_termination *t = &result->termination;
     struct view words = result->error.present && result->error.message.data
@@ -129,7 +129,7 @@ void verdict_reason(const struct result *result, char *dst, size_t dst_size)
     }
 }
 
-void verdict_time(const struct result *result, char *dst, size_t dst_size)
+void ending_time(const struct result *result, char *dst, size_t dst_size)
 {
     uint64_t us = RECORD_NO_UINT;
 
