@@ -3,7 +3,7 @@
 # One makefile, no recursion into folders: a target that first installs what is
 # missing then calls this same file again, because only then the libraries'
 # flags can be known. Everything made is under build/, variants of the program
-# (VARIANT=asan, tsan, fuzz) under build/asan and so on.
+# (VARIANT=asan, tsan, fuzz, lint) under build/asan and so on.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 # As many jobs as processors, unless somebody said otherwise.
@@ -60,7 +60,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wconversion \
 	-Wno-sign-conversion -Wimplicit-fallthrough -Wswitch-enum \
 	-Wnull-dereference
-ifneq ($(CI)$(WERROR),)
+ifneq ($(CI)$(WERROR)$(filter lint,$(VARIANT)),)
 WARNINGS += -Werror
 endif
 
@@ -237,7 +237,8 @@ build/fuzz/lib.a: $(FUZZ_OBJ)
 
 # --- what the targets above call --------------------------------------------
 
-.PHONY: fuzzers tests run-tests run-sanitized objects sample
+.PHONY: fuzzers tests run-tests run-sanitized objects sampler sample
+sampler: $(SAMPLE)
 sample: $(SAMPLE)
 	$(SAMPLE) >deploy/forkyard.yaml
 fuzzers: $(FUZZERS)

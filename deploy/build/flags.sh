@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 # Wanted where the compiler and the processor have them.
 optional=(-fstack-protector-strong -fstack-clash-protection
-    -fcf-protection=full -ftrivial-auto-var-init=zero -Wlogical-op
+    -fcf-protection=full -ftrivial-auto-var-init=zero
     -Wduplicated-cond -Wno-format-nonliteral)
 
 give_up() {

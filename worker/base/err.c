@@ -64,7 +64,7 @@ int err_sys(struct err *e, const char *fmt, ...)
 
 int err_wrap(struct err *e, const char *fmt, ...)
 {
-    char context[sizeof(e->msg)];
+    struct err context;
     size_t used;
     size_t old_len;
     va_list ap;
@@ -73,20 +73,19 @@ int err_wrap(struct err *e, const char *fmt, ...)
         return -1;
     }
     va_start(ap, fmt);
-    (void)vsnprintf(context, sizeof(context) - 2, fmt, ap);
+    (void)vsnprintf(context.msg, sizeof(context.msg) - 2, fmt, ap);
     va_end(ap);
-    used = strlen(context);
-    memcpy(context + used, ": ", 2);
+    used = strlen(context.msg);
+    memcpy(context.msg + used, ": ", 2);
     used += 2;
 
-    /* The cause matters more than its context only up to a point: the end of
-     * the old text is what gets cut. */
+    /* The end of the cause is what gets cut when both do not fit. */
     old_len = strnlen(e->msg, sizeof(e->msg) - 1);
     if (old_len > sizeof(e->msg) - 1 - used) {
         old_len = sizeof(e->msg) - 1 - used;
     }
     memmove(e->msg + used, e->msg, old_len);
-    memcpy(e->msg, context, used);
+    memcpy(e->msg, context.msg, used);
     e->msg[used + old_len] = '\0';
     return -1;
 }
