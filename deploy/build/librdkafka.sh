@@ -49,11 +49,11 @@ say() {
 
 fetch() {
     local tarball
-    (cd "$1" && npm pack --silent "$npm_package" >npm.log 2>&1) || {
+    if ! (cd "$1" && npm pack --silent "$npm_package" >npm.log 2>&1); then
         cat "$1/npm.log" >&2
         say "cannot fetch $npm_package with npm; is the network there?"
         return 1
-    }
+    fi
     tarball=$(find "$1" -maxdepth 1 -name '*.tgz')
     if ! echo "$npm_sha256  $tarball" | sha256sum --check --status; then
         say "$npm_package is not what it was when this version was pinned" \
@@ -63,24 +63,30 @@ fetch() {
     tar -xzf "$tarball" -C "$1" package/deps/librdkafka
 }
 
-build() {
-    local work=$1 source=$1/package/deps/librdkafka stage=$1/stage
-    (
-        cd "$source"
-        # The final prefix is configured, so that the .pc file is right.
-        ./configure --prefix="$prefix" "${features[@]}"
-        # Only src: src-cpp would want a C++ compiler for nothing.
-        make -j"$(nproc)" -C src librdkafka.a rdkafka.pc
-        mkdir -p "$stage/include/librdkafka" "$stage/lib/pkgconfig"
-        cp src/rdkafka.h src/rdkafka_mock.h "$stage/include/librdkafka/"
-        cp src/librdkafka.a "$stage/lib/"
-        cp src/rdkafka.pc "$stage/lib/pkgconfig/"
+# One chain of &&: `set -e` does not hold inside a function whose failure is
+# looked at.
+build_steps() {
+    local source=$1/package/deps/librdkafka stage=$1/stage
+    # The final prefix is configured, so that the .pc file is right. Only src:
+    # src-cpp would want a C++ compiler for nothing.
+    cd "$source" &&
+        ./configure --prefix="$prefix" "${features[@]}" &&
+        make -j"$(nproc)" -C src librdkafka.a rdkafka.pc &&
+        mkdir -p "$stage/include/librdkafka" "$stage/lib/pkgconfig" &&
+        cp src/rdkafka.h src/rdkafka_mock.h "$stage/include/librdkafka/" &&
+        cp src/librdkafka.a "$stage/lib/" &&
+        cp src/rdkafka.pc "$stage/lib/pkgconfig/" &&
         cp LICENSES.txt "$stage/"
-    ) >"$work/build.log" 2>&1 || {
-        tail -n 30 "$work/build.log" >&2
+}
+
+build() {
+    # Not the flags and the job server of the make that called us.
+    if ! (unset MAKEFLAGS MAKELEVEL MFLAGS CFLAGS LDFLAGS &&
+        build_steps "$1") >"$1/build.log" 2>&1; then
+        tail -n 30 "$1/build.log" >&2
         say "the build failed; its last lines are above"
         return 1
-    }
+    fi
 }
 
 ensure() {
@@ -95,8 +101,8 @@ ensure() {
     say "building $version, once, about a minute; kept in $prefix"
     work=$(mktemp -d "$cache/build.XXXXXX")
     trap 'rm -rf "$work"' EXIT
-    fetch "$work"
-    build "$work"
+    fetch "$work" || return 1
+    build "$work" || return 1
     # A half-built library never stands under the final name.
     rm -rf "$prefix"
     mv "$work/stage" "$prefix"
