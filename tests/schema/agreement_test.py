@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Do the message tables in C and the JSON Schemas say the same?
 
-    agreement_test.py PATH_OF_DUMP
+    agreement_test.py [PATH_OF_DUMP]
 
 Compares both ways every path, its type, whether it is required, the names of
 enumerations and the maximum of lists and texts; validates every golden
@@ -10,6 +10,7 @@ message and a C-encoded message with every member set. Prints TAP.
 """
 import base64
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -250,9 +251,8 @@ def check_asyncapi():
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: agreement_test.py PATH_OF_DUMP")
-    dump = sys.argv[1]
+    build = os.environ.get("TEST_BUILD", "build")
+    dump = sys.argv[1] if len(sys.argv) > 1 else f"{build}/tests/schema/dump"
     report = Report()
     tables = table_paths(dump)
     for name in MESSAGES:

@@ -264,12 +264,13 @@ int mpk_open(const void *data, size_t len, const struct mpk_limits *limits,
         msgpack_unpacked_destroy(&unpacked);
         return err_set(e, ERR_LIMIT, "no memory to unpack %zu bytes", len);
     }
-    if (code != MSGPACK_UNPACK_SUCCESS || unpacked.zone == NULL) {
+    if (code != MSGPACK_UNPACK_SUCCESS) {
         /* The walk says yes and the library says no: ours to find out. */
         msgpack_unpacked_destroy(&unpacked);
         return err_set(e, ERR_INPUT, "not valid msgpack (code %d)", code);
     }
     out->root = unpacked.data;
+    /* A single number needs none and has none. */
     out->zone = msgpack_unpacked_release_zone(&unpacked);
     return 0;
 }

@@ -317,7 +317,7 @@ static int pair_from(const struct decoder *d, const struct place *place,
                       mpk_type_name(&kv->key));
     }
     if (text_from(d, place, 0, &kv->key, &out->key) < 0) {
-        return err_wrap(d->e, "key of a map");
+        return -1;
     }
     (void)snprintf(name, sizeof(name), "%.*s",
                    out->key.len > 60 ? 60 : (int)out->key.len, out->key.data);
@@ -541,7 +541,7 @@ int record_decode(const struct record *record, const void *data, size_t len,
         return -1;
     }
     if (doc.root.type != MSGPACK_OBJECT_MAP) {
-        rc = err_set(e, ERR_INPUT, "a %s is a map, not %s", record->name,
+        rc = err_set(e, ERR_INPUT, "%s: must be a map, not %s", record->name,
                      mpk_type_name(&doc.root));
     } else {
         rc = read_map(&d, NULL, record, &doc.root, out);
