@@ -26,6 +26,9 @@ import tempfile
 import threading
 import time
 
+# The distribution's, which has the packages that deps.sh installs.
+PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") \
+    else sys.executable
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEFAULT_TIMEOUT_S = 120
 # How long what a test started may take to notice that the test is over.
@@ -79,7 +82,7 @@ def scripts(kind):
     for source in sorted(glob.glob(f"tests/{kind}/*.py")):
         # Files with an underscore in front are parts of others.
         if not os.path.basename(source).startswith("_"):
-            yield Program(kind, source, [sys.executable, source])
+            yield Program(kind, source, [PYTHON, source])
 
 
 def fuzzers(seconds):

@@ -68,9 +68,10 @@ fetch() {
 build_steps() {
     local source=$1/package/deps/librdkafka stage=$1/stage
     # The final prefix is configured, so that the .pc file is right. Only src:
-    # src-cpp would want a C++ compiler for nothing.
+    # src-cpp would want a C++ compiler for nothing, and so does configure: it
+    # is content with any compiler under that name.
     cd "$source" &&
-        ./configure --prefix="$prefix" "${features[@]}" &&
+        CXX=${CC:-gcc} ./configure --prefix="$prefix" "${features[@]}" &&
         make -j"$(nproc)" -C src librdkafka.a rdkafka.pc &&
         mkdir -p "$stage/include/librdkafka" "$stage/lib/pkgconfig" &&
         cp src/rdkafka.h src/rdkafka_mock.h "$stage/include/librdkafka/" &&
