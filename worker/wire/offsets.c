@@ -99,9 +99,8 @@ int offsets_deliver(struct offsets *o, int64_t offset, struct err *e)
         begin_at(o, offset);
     }
     if (offset < o->high) {
-        return err_set(e, ERR_INPUT,
-                       "offset %" PRId64 " comes after %" PRId64, offset,
-                       o->high - 1);
+        return err_set(e, ERR_INPUT, "offset %" PRId64 " comes after %" PRId64,
+                       offset, o->high - 1);
     }
     if (o->low == o->high) {
         /* Nothing is in flight: a gap of any width is simply passed. */

@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: MIT */
+/* kafka_in.c - the jobs this worker is given: see kafka_in.h.
+ *
+ * Runs in the engine. Read it from the bottom: open, wake-up, take, done,
+ * commit, rebalance. It never decides what happens to a job, and never commits
+ * an offset that passes an unfinished one. */
+#include "svc/kafka_in.h"
+
+#include <inttypes.h>
+#include <librdkafka/rdkafka.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "svc/kafka_conf.h"
+#include "svc/kafka_parts.h"
+#include "svc/kafka_wake.h"
+
+/* Bounds the revoke callback, inside max.poll.interval.ms. */
+#define COMMIT_TIMEOUT_MS 5000
+#define CLOSE_TIMEOUT_MS  8000
+#define CLOSE_POLL_MS     50
+/* The main queue is served at least this often even if a wake-up were lost:
+ * past max.poll.interval.ms the group would throw us out. */
+#define TICK_MS 500
+
+#define FETCH_MAX_BYTES       8388608
+#define FETCH_PARTITION_BYTES 262144
+#define RECEIVE_MAX_BYTES     100000000 /* librdkafka's default */
+
+struct kafka_in {
+    rd_kafka_t *rk;
+    struct kafka_wake *wake;
+    rd_kafka_queue_t *main_queue;
+    rd_kafka_queue_t *commit_queue;
+    uv_timer_t *commit_timer;
+    uv_timer_t *tick_timer;
+    struct kafka_in_callbacks callbacks;
+    struct kafka_parts parts;
+    size_t loans;
+    bool is_paused;
+    bool is_committing;
+    bool has_failed;
+};
+
+/* What sits in one worker's memory cannot run in another one: prefetch little,
+ * and do not sleep a second (the default) once the little is there. */
+static const struct kafka_conf_row in_rows[] = {
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    /* a group without offsets starts at the first job: none is skipped */
+    {"auto.offset.reset", "earliest"},
+    {"isolation.level", "read_committed"},
+    {"queued.min.messages", "16"},
+    {"queued.max.messages.kbytes", "4096"},
+    {"fetch.queue.backoff.ms", "5"},
+    {"fetch.error.backoff.ms", "50"},
+    {"fetch.wait.max.ms", "50"},
+    {"topic.metadata.refresh.interval.ms", "10000"},
+    /* how long the group waits for a member that hangs; nothing here blocks */
+    {"max.poll.interval.ms", "60000"},
+    {NULL, NULL},
+};
+
+/* With group.protocol=consumer (KIP-848) these are the broker's business, and
+ * librdkafka refuses them. */
+static const struct kafka_conf_row classic_rows[] = {
+    {"partition.assignment.strategy", "cooperative-sticky"},
+    {"session.timeout.ms", "10000"},
+    {"heartbeat.interval.ms", "3000"},
+    {NULL, NULL},
+};
+
+static void fail(struct kafka_in *in, enum err_kind kind, const char *text)
+{
+    struct err why = {0};
+
+    if (!in->has_failed) {
+        in->has_failed = true;
+        (void)err_set(&why, kind, "kafka: %s", text);
+        in->callbacks.on_fatal(&why, in->callbacks.arg);
+    }
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
+{
+    struct kafka_in *in = opaque;
+    char why[256];
+
+    if (code == RD_KAFKA_RESP_ERR__FATAL) {
+        (void)rd_kafka_fatal_error(rk, why, sizeof(why));
+        fail(in, ERR_SYSTEM, why);
+        return;
+    }
+    kafka_conf_log_error(code, text);
+}
+
+/* --- commit -------------------------------------------------------------- */
+
+static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t error,
+                         rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    struct kafka_in *in = opaque;
+
+    (void)rk;
+    in->is_committing = false;
+    if (error) {
+        /* Still dirty: the next tick tries again. A rebalance under way is
+         * the usual reason. */
+        log_info("commit refused", "error=%s", rd_kafka_err2name(error));
+    }
+    for (int i = 0; list && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *row = &list->elems[i];
+        struct kafka_part *part =
+            kafka_parts_find(&in->parts, row->topic, row->partition);
+
+        if (part && !error && !row->err) {
+            offsets_set_committed(&part->offsets, row->offset);
+        }
+    }
+}
+
+/* One commit in flight, so that a late answer never overtakes a newer one. */
+static void commit_start(struct kafka_in *in,
+                         const rd_kafka_topic_partition_list_t *only)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    if (in->is_committing) {
+        return;
+    }
+    list = kafka_parts_dirty(&in->parts, only);
+    if (!list) {
+        return;
+    }
+    error =
+        rd_kafka_commit_queue(in->rk, list, in->commit_queue, on_committed, in);
+    in->is_committing = error == RD_KAFKA_RESP_ERR_NO_ERROR;
+    /* A list kept would hang the destruction of the client. */
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void commit_wait(struct kafka_in *in, uint64_t deadline_ms)
+{
+    uint64_t now_ms = clock_mono_ms();
+
+    while (in->is_committing && now_ms < deadline_ms) {
+        (void)rd_kafka_queue_poll_callback(in->commit_queue,
+                                           (int)(deadline_ms - now_ms));
+        now_ms = clock_mono_ms();
+    }
+}
+
+/* Everything finished is committed when this returns, or time is up. */
+static void commit_now(struct kafka_in *in,
+                       const rd_kafka_topic_partition_list_t *only)
+{
+    uint64_t deadline_ms = clock_mono_ms() + COMMIT_TIMEOUT_MS;
+
+    commit_wait(in, deadline_ms);
+    commit_start(in, only);
+    commit_wait(in, deadline_ms);
+}
+
+static void on_commit_timer(uv_timer_t *timer)
+{
+    commit_start(timer->data, NULL);
+}
+
+/* --- rebalance ----------------------------------------------------------- */
+
+static void log_error_object(const char *what, rd_kafka_error_t *error)
+{
+    if (error) {
+        log_warn(what, "error=%s", rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+    }
+}
+
+static void on_assign(struct kafka_in *in,
+                      rd_kafka_topic_partition_list_t *list, bool is_eager)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        kafka_parts_add(&in->parts, in->rk, in->wake, list->elems[i].topic,
+                        list->elems[i].partition);
+    }
+    if (is_eager) {
+        (void)rd_kafka_assign(in->rk, list);
+        return;
+    }
+    log_error_object("cannot take partitions",
+                     rd_kafka_incremental_assign(in->rk, list));
+}
+
+static void on_revoke(struct kafka_in *in,
+                      rd_kafka_topic_partition_list_t *list, bool is_eager)
+{
+    /* Lost: they may be somebody else's by now, whose progress our commit
+     * would undo. Otherwise before the unassign, which would refuse it. */
+    if (!rd_kafka_assignment_lost(in->rk)) {
+        commit_now(in, list);
+    }
+    for (int i = 0; i < list->cnt; i++) {
+        struct kafka_part *part = kafka_parts_find(
+            &in->parts, list->elems[i].topic, list->elems[i].partition);
+
+        if (part) {
+            kafka_parts_remove(&in->parts, part);
+        }
+    }
+    if (is_eager) {
+        (void)rd_kafka_assign(in->rk, NULL);
+        return;
+    }
+    log_error_object("cannot give partitions back",
+                     rd_kafka_incremental_unassign(in->rk, list));
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    struct kafka_in *in = opaque;
+    bool is_eager = !strcmp(rd_kafka_rebalance_protocol(rk), "EAGER");
+
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        on_assign(in, list, is_eager);
+    } else {
+        on_revoke(in, list, is_eager);
+    }
+    log_debug("assignment", "change=%s%d partitions=%zu",
+              code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? "+" : "-",
+              list->cnt, in->parts.count);
+    in->callbacks.on_assigned(in->parts.count, in->callbacks.arg);
+}
+
+/* --- the loop ------------------------------------------------------------ */
+
+static void on_main_error(struct kafka_in *in, const rd_kafka_message_t *m)
+{
+    const char *topic = m->rkt ? rd_kafka_topic_name(m->rkt) : "";
+    struct kafka_lane *lane = kafka_parts_lane(&in->parts, topic);
+
+    /* A topic not created yet is said once; it is looked for again by
+     * itself. */
+    if (lane && lane->has_warned) {
+        return;
+    }
+    if (lane) {
+        lane->has_warned = true;
+    }
+    log_warn("cannot consume", "topic=%s error=%s", topic,
+             rd_kafka_message_errstr(m));
+}
+
+/* Rebalances and errors; also what tells the group that we are alive. */
+static void serve_main_queue(struct kafka_in *in)
+{
+    rd_kafka_message_t *m = NULL;
+
+    while ((m = rd_kafka_consumer_poll(in->rk, 0)) != NULL) {
+        if (m->err) {
+            on_main_error(in, m);
+        } else {
+            /* Its partition's queue was taken out of this one. A restart
+             * gets the record again. */
+            fail(in, ERR_BUG, "a record came through the main queue");
+        }
+        rd_kafka_message_destroy(m);
+    }
+}
+
+static void on_wake(void *arg)
+{
+    struct kafka_in *in = arg;
+
+    (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
+    serve_main_queue(in);
+    kafka_parts_look_again(&in->parts);
+    if (!in->is_paused) {
+        in->callbacks.on_ready(in->callbacks.arg);
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct kafka_in *in = timer->data;
+
+    (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
+    serve_main_queue(in);
+}
+
+/* --- records ------------------------------------------------------------- */
+
+int kafka_in_take(struct kafka_in *in, struct kafka_in_msg *out)
+{
+    struct kafka_loan *loan = NULL;
+    const rd_kafka_message_t *m = NULL;
+
+    loan = in->is_paused ? NULL : kafka_parts_take(&in->parts);
+    if (!loan) {
+        return 0;
+    }
+    in->loans++;
+    m = loan->message;
+    out->topic = loan->part->lane->topic;
+    out->queue = loan->part->lane->queue;
+    out->partition = m->partition;
+    out->offset = m->offset;
+    out->timestamp_ms = rd_kafka_message_timestamp(m, NULL);
+    out->key = (struct view){.data = m->key, .len = m->key_len};
+    out->value = (struct view){.data = m->payload, .len = m->len};
+    out->handle = loan;
+    return 1;
+}
+
+bool kafka_in_header(const struct kafka_in_msg *msg, size_t index,
+                     const char **out_name, struct view *out_value)
+{
+    const struct kafka_loan *loan = msg->handle;
+    rd_kafka_headers_t *headers = NULL;
+    const void *value = NULL;
+    size_t size = 0;
+
+    if (rd_kafka_message_headers(loan->message, &headers) ||
+        rd_kafka_header_get_all(headers, index, out_name, &value, &size)) {
+        return false;
+    }
+    *out_value = (struct view){.data = value, .len = size};
+    return true;
+}
+
+void kafka_in_done(struct kafka_in *in, struct kafka_in_msg *msg)
+{
+    kafka_parts_done(&in->parts, msg->handle);
+    msg->handle = NULL;
+    in->loans--;
+}
+
+void kafka_in_drop(struct kafka_in *in, struct kafka_in_msg *msg)
+{
+    kafka_parts_drop(&in->parts, msg->handle);
+    msg->handle = NULL;
+    in->loans--;
+}
+
+void kafka_in_pause(struct kafka_in *in)
+{
+    in->is_paused = true;
+}
+
+size_t kafka_in_assigned(const struct kafka_in *in)
+{
+    return in->parts.count;
+}
+
+size_t kafka_in_waiting(const struct kafka_in *in)
+{
+    return kafka_parts_waiting(&in->parts);
+}
+
+/* --- close --------------------------------------------------------------- */
+
+/* librdkafka's own consumer_close() has no bound. */
+static void leave_group(struct kafka_in *in)
+{
+    uint64_t deadline_ms = clock_mono_ms() + CLOSE_TIMEOUT_MS;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(in->rk);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(in->rk, queue);
+
+    while (!error && !rd_kafka_consumer_closed(in->rk) &&
+           clock_mono_ms() < deadline_ms) {
+        rd_kafka_message_t *m = rd_kafka_consume_queue(queue, CLOSE_POLL_MS);
+
+        if (m) {
+            rd_kafka_message_destroy(m);
+        }
+    }
+    log_error_object("cannot leave the group", error);
+    rd_kafka_queue_destroy(queue);
+}
+
+static void free_timer(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void close_timer(uv_timer_t *timer)
+{
+    if (timer) {
+        (void)uv_timer_stop(timer);
+        uv_close((uv_handle_t *)timer, free_timer);
+    }
+}
+
+static void close_queue(rd_kafka_queue_t *queue)
+{
+    if (queue) {
+        kafka_wake_unwatch(queue);
+        rd_kafka_queue_destroy(queue);
+    }
+}
+
+void kafka_in_close(struct kafka_in *in)
+{
+    if (!in) {
+        return;
+    }
+    in->is_paused = true;
+    close_timer(in->commit_timer);
+    close_timer(in->tick_timer);
+    if (in->loans) {
+        log_error("records not given back", "count=%zu", in->loans);
+    }
+    if (in->main_queue) { /* subscribed */
+        commit_now(in, NULL);
+        /* Without an answer to the commit there will be none to a goodbye:
+         * the group notices by itself. */
+        if (!in->is_committing) {
+            leave_group(in);
+        }
+    }
+    kafka_parts_free(&in->parts);
+    close_queue(in->main_queue);
+    close_queue(in->commit_queue);
+    kafka_conf_destroy(in->rk);
+    kafka_wake_close(in->wake);
+    free(in);
+}
+
+/* --- open ---------------------------------------------------------------- */
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int set_sizes(rd_kafka_conf_t *conf, const struct config *config,
+                     struct err *e)
+{
+    uint64_t fetch_bytes = larger(
+        FETCH_MAX_BYTES, config->job_max_bytes + KAFKA_CONF_OVERHEAD_BYTES);
+
+    /* A record larger than a partition's share is still sent, alone (KIP-74):
+     * the share only keeps one busy partition from filling the memory. */
+    if (kafka_conf_number(conf, config, "fetch.message.max.bytes",
+                          FETCH_PARTITION_BYTES, e) < 0 ||
+        kafka_conf_number(conf, config, "fetch.max.bytes", fetch_bytes, e) <
+            0 ||
+        kafka_conf_number(conf, config, "receive.message.max.bytes",
+                          larger(RECEIVE_MAX_BYTES, fetch_bytes + 1048576),
+                          e) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+static int make_conf(const struct config *config, rd_kafka_conf_t **out,
+                     struct err *e)
+{
+    const char *protocol = config_kafka_get(config, "group.protocol");
+    struct kafka_conf_row rows[ARRAY_LEN(in_rows) + ARRAY_LEN(classic_rows)];
+    bool is_classic = !protocol || strcmp(protocol, "consumer") != 0;
+    size_t count = 0;
+
+    for (size_t i = 0; in_rows[i].name; i++) {
+        rows[count++] = in_rows[i];
+    }
+    for (size_t i = 0; is_classic && classic_rows[i].name; i++) {
+        rows[count++] = classic_rows[i];
+    }
+    rows[count++] = (struct kafka_conf_row){"group.id", config->topics_group};
+    rows[count] = (struct kafka_conf_row){NULL, NULL};
+    if (kafka_conf_new(config, rows, out, e) < 0) {
+        return -1;
+    }
+    if (set_sizes(*out, config, e) < 0) {
+        rd_kafka_conf_destroy(*out);
+        return -1;
+    }
+    rd_kafka_conf_set_rebalance_cb(*out, on_rebalance);
+    rd_kafka_conf_set_error_cb(*out, on_error);
+    return 0;
+}
+
+static int subscribe(struct kafka_in *in, struct err *e)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)in->parts.lane_count);
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    for (size_t i = 0; i < in->parts.lane_count; i++) {
+        rd_kafka_topic_partition_list_add(list, in->parts.lanes[i].topic,
+                                          RD_KAFKA_PARTITION_UA);
+    }
+    error = rd_kafka_subscribe(in->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (error) {
+        return err_set(e, ERR_INPUT, "kafka subscribe: %s",
+                       rd_kafka_err2str(error));
+    }
+    return 0;
+}
+
+static uv_timer_t *start_timer(struct kafka_in *in, uv_loop_t *loop,
+                               uv_timer_cb on_time, uint64_t every_ms)
+{
+    uv_timer_t *timer = xcalloc(1, sizeof(*timer));
+
+    (void)uv_timer_init(loop, timer);
+    timer->data = in;
+    (void)uv_timer_start(timer, on_time, every_ms, every_ms);
+    return timer;
+}
+
+static int open_client(struct kafka_in *in, const struct config *config,
+                       uv_loop_t *loop, struct err *e)
+{
+    rd_kafka_conf_t *conf = NULL;
+
+    if (kafka_parts_init(&in->parts, config, e) < 0 ||
+        kafka_wake_open(loop, on_wake, in, &in->wake, e) < 0 ||
+        make_conf(config, &conf, e) < 0 ||
+        kafka_conf_client(conf, RD_KAFKA_CONSUMER, in, &in->rk, e) < 0) {
+        return -1;
+    }
+    /* errors and logs through the one queue that is polled anyway */
+    (void)rd_kafka_poll_set_consumer(in->rk);
+    in->commit_queue = rd_kafka_queue_new(in->rk);
+    kafka_wake_watch(in->wake, in->commit_queue);
+    if (subscribe(in, e) < 0) {
+        return -1;
+    }
+    in->main_queue = rd_kafka_queue_get_consumer(in->rk);
+    kafka_wake_watch(in->wake, in->main_queue);
+    return 0;
+}
+
+int kafka_in_open(const struct config *config, uv_loop_t *loop,
+                  const struct kafka_in_callbacks *callbacks,
+                  struct kafka_in **out, struct err *e)
+{
+    struct kafka_in *in = xcalloc(1, sizeof(*in));
+
+    in->callbacks = *callbacks;
+    if (open_client(in, config, loop, e) < 0) {
+        kafka_in_close(in);
+        return -1;
+    }
+    in->commit_timer =
+        start_timer(in, loop, on_commit_timer, config->topics_commit_ms);
+    in->tick_timer = start_timer(in, loop, on_tick, TICK_MS);
+    *out = in;
+    return 0;
+}

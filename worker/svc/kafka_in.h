@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* kafka_in.h - the jobs this worker is given. Runs in the engine.
+ *
+ * Happy path: partitions are assigned, each with a queue of its own that is
+ * not forwarded, so that backpressure is "do not take". kafka_in_take() picks
+ * the next message by queue weight; when its job has a published result the
+ * caller says kafka_in_done(). Offsets are committed by a timer when they
+ * moved, and synchronously on revoke and close; a partition's committed
+ * offset passes only finished messages.
+ *
+ * Failures: a lost partition is never committed; a message of an assignment
+ * that has ended is forgotten by kafka_in_done(). A fatal client error is
+ * reported once by on_fatal.
+ *
+ * On close: commits what is done, leaves the group, frees everything. All
+ * messages must have been given back with kafka_in_done/_drop before.
+ *
+ * Nothing here blocks, except kafka_in_close and the revoke callback (bounded
+ * by COMMIT_TIMEOUT_MS). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/base.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "wire/config.h"
+
+struct kafka_in;
+
+struct kafka_in_callbacks {
+    /* Messages may be waiting: call kafka_in_take() until it says no. */
+    void (*on_ready)(void *arg);
+    /* Called after the assignment changed (for logs, telemetry, health). */
+    void (*on_assigned)(size_t partitions, void *arg);
+    void (*on_fatal)(const struct err *why, void *arg);
+    void *arg;
+};
+
+/* One message on loan. Views hold until kafka_in_done() or _drop(). */
+struct kafka_in_msg {
+    const char *topic; /* interned: valid as long as the kafka_in */
+    const char *queue; /* "high", "default", ... ; interned */
+    int32_t partition;
+    int64_t offset;
+    int64_t timestamp_ms; /* the record's, -1 when it has none */
+    struct view key;
+    struct view value; /* data NULL for a tombstone */
+    void *handle;      /* private */
+};
+
+/* Headers of a message in order; false when index is past the end. */
+bool kafka_in_header(const struct kafka_in_msg *msg, size_t index,
+                     const char **out_name, struct view *out_value);
+
+int kafka_in_open(const struct config *config, uv_loop_t *loop,
+                  const struct kafka_in_callbacks *callbacks,
+                  struct kafka_in **out, struct err *e) MUST_USE;
+
+/* Takes the next message, 1; or 0 when none is waiting here. */
+int kafka_in_take(struct kafka_in *in, struct kafka_in_msg *out);
+/* Give the message back: done = finished and its result is durable; dropped =
+ * not finished, it will be delivered again (to us only after a restart or a
+ * reassignment). */
+void kafka_in_done(struct kafka_in *in, struct kafka_in_msg *msg);
+void kafka_in_drop(struct kafka_in *in, struct kafka_in_msg *msg);
+
+/* Stop taking new messages but stay in the group (drain): take() says 0. */
+void kafka_in_pause(struct kafka_in *in);
+size_t kafka_in_assigned(const struct kafka_in *in);
+/* Records fetched and not taken yet. */
+size_t kafka_in_waiting(const struct kafka_in *in);
+/* Not from one of the callbacks. The loop must run once more afterwards to
+ * release what it holds. */
+void kafka_in_close(struct kafka_in *in); /* accepts NULL */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* kafka_parts.h - the partitions this worker owns, and which one is next.
+ *
+ * A lane is one queue of jobs (one topic) with a weight; its partitions each
+ * have a librdkafka queue of their own. Lanes are chosen by smooth weighted
+ * round-robin among those that have something, partitions of a lane in turn.
+ *
+ * Happy path: _add on assignment, _take / _done / _drop per record, _remove on
+ * revoke.
+ * Failures: a log that was cut or made anew starts a new epoch of the
+ * partition; records of older epochs come back without effect.
+ * On close: a partition struct lives until its last record is given back. */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "svc/kafka_wake.h"
+#include "wire/config.h"
+#include "wire/offsets.h"
+
+struct kafka_part {
+    struct kafka_lane *lane;
+    int32_t partition;
+    uint32_t epoch;           /* of the tracker: old loans do not count */
+    rd_kafka_queue_t *queue;  /* NULL when the partition is not ours */
+    rd_kafka_message_t *held; /* read, but beyond what may be tracked */
+    struct offsets offsets;
+    size_t loans;      /* records not given back yet */
+    uint64_t empty_at; /* kafka_parts.round when found empty */
+    struct kafka_part *prev, *next;
+};
+
+struct kafka_lane {
+    char *queue;
+    char *topic;
+    uint32_t weight;
+    int64_t credit;           /* of the smooth weighted round-robin */
+    struct kafka_part *parts; /* list; its head is asked first, next time */
+    bool has_warned;          /* about the topic not being there */
+};
+
+struct kafka_parts {
+    struct kafka_lane *lanes;
+    size_t lane_count;
+    size_t count;   /* partitions owned */
+    uint64_t round; /* see kafka_parts_look_again() */
+};
+
+/* One record on loan. */
+struct kafka_loan {
+    rd_kafka_message_t *message;
+    struct kafka_part *part;
+    uint32_t epoch;
+};
+
+int kafka_parts_init(struct kafka_parts *parts, const struct config *config,
+                     struct err *e) MUST_USE;
+void kafka_parts_free(struct kafka_parts *parts); /* no loans may be out */
+
+struct kafka_lane *kafka_parts_lane(struct kafka_parts *parts,
+                                    const char *topic);
+struct kafka_part *kafka_parts_find(struct kafka_parts *parts,
+                                    const char *topic, int32_t partition);
+
+/* Before rd_kafka_incremental_assign(): records must find the queue already
+ * taken out of the main one. */
+void kafka_parts_add(struct kafka_parts *parts, rd_kafka_t *rk,
+                     struct kafka_wake *wake, const char *topic,
+                     int32_t partition);
+void kafka_parts_remove(struct kafka_parts *parts, struct kafka_part *part);
+void kafka_parts_remove_all(struct kafka_parts *parts);
+
+/* Queues found empty are not asked again before this is called: on every
+ * wake-up, because that is how librdkafka says they are not empty any more. */
+void kafka_parts_look_again(struct kafka_parts *parts);
+/* NULL when nothing is waiting that may be taken. */
+struct kafka_loan *kafka_parts_take(struct kafka_parts *parts);
+/* Both free the loan. */
+void kafka_parts_done(struct kafka_parts *parts, struct kafka_loan *loan);
+void kafka_parts_drop(struct kafka_parts *parts, struct kafka_loan *loan);
+/* Records fetched and not taken, over all partitions. */
+size_t kafka_parts_waiting(const struct kafka_parts *parts);
+
+/* What is finished and the broker does not know: a list to commit, or NULL.
+ * only: restrict to these partitions, or NULL for all. */
+rd_kafka_topic_partition_list_t *
+kafka_parts_dirty(struct kafka_parts *parts,
+                  const rd_kafka_topic_partition_list_t *only);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* kafka_tail.c - every partition of a topic, without a group: see
+ * kafka_tail.h.
+ *
+ * Runs in the command line tools. It commits nothing and contacts no group
+ * coordinator, so that a reader needs no right but to read the topic. A
+ * partition added later is not seen. */
+#include "svc/kafka_tail.h"
+
+#include <inttypes.h>
+#include <librdkafka/rdkafka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "svc/kafka_conf.h"
+
+#define QUERY_TIMEOUT_MS 10000
+
+/* What one partition still has to show. */
+struct position {
+    int64_t end; /* at open */
+    bool is_started;
+    bool is_at_end;
+};
+
+struct kafka_tail {
+    rd_kafka_t *rk;
+    rd_kafka_topic_t *topic;
+    rd_kafka_queue_t *queue;
+    rd_kafka_message_t *message; /* on loan until the next call */
+    struct position *positions;
+    int32_t count;
+    int32_t behind; /* partitions not yet at their end */
+};
+
+static const struct kafka_conf_row tail_rows[] = {
+    {"enable.auto.commit", "false"},
+    {"isolation.level", "read_committed"},
+    /* a log cut under us: what is left, from the start */
+    {"auto.offset.reset", "earliest"},
+    /* the end is known by this, also behind transaction markers */
+    {"enable.partition.eof", "true"},
+    {"fetch.queue.backoff.ms", "5"},
+    {"fetch.wait.max.ms", "50"},
+    {NULL, NULL},
+};
+
+static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
+{
+    (void)rk;
+    (void)opaque;
+    kafka_conf_log_error(code, text);
+}
+
+/* --- open ---------------------------------------------------------------- */
+
+static int count_partitions(struct kafka_tail *tail, struct err *e)
+{
+    const rd_kafka_metadata_t *metadata = NULL;
+    const char *name = rd_kafka_topic_name(tail->topic);
+    rd_kafka_resp_err_t error = rd_kafka_metadata(tail->rk, 0, tail->topic,
+                                                  &metadata, QUERY_TIMEOUT_MS);
+
+    if (error) {
+        return err_set(e, ERR_RETRY, "kafka topic %s: %s", name,
+                       rd_kafka_err2str(error));
+    }
+    error = metadata->topic_cnt == 1 ? metadata->topics[0].err
+                                     : RD_KAFKA_RESP_ERR_UNKNOWN;
+    tail->count = error ? 0 : metadata->topics[0].partition_cnt;
+    rd_kafka_metadata_destroy(metadata);
+    if (tail->count == 0) {
+        return err_set(e, ERR_INPUT, "kafka topic %s: %s", name,
+                       rd_kafka_err2str(error));
+    }
+    return 0;
+}
+
+static int start_partition(struct kafka_tail *tail, int32_t partition,
+                           enum kafka_tail_start start, struct err *e)
+{
+    const char *name = rd_kafka_topic_name(tail->topic);
+    struct position *position = &tail->positions[partition];
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    int64_t low = 0;
+    int64_t at = 0;
+
+    error = rd_kafka_query_watermark_offsets(tail->rk, name, partition, &low,
+                                             &position->end, QUERY_TIMEOUT_MS);
+    if (error) {
+        return err_set(e, ERR_RETRY, "kafka topic %s partition %" PRId32 ": %s",
+                       name, partition, rd_kafka_err2str(error));
+    }
+    at = start == KAFKA_TAIL_END ? position->end : low;
+    position->is_at_end = at >= position->end;
+    tail->behind += !position->is_at_end;
+    if (rd_kafka_consume_start_queue(tail->topic, partition, at, tail->queue) <
+        0) {
+        return err_set(e, ERR_SYSTEM,
+                       "kafka topic %s partition %" PRId32 ": %s", name,
+                       partition, rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    position->is_started = true;
+    return 0;
+}
+
+static int open_client(struct kafka_tail *tail, const struct config *config,
+                       const char *topic, struct err *e)
+{
+    rd_kafka_conf_t *conf = NULL;
+
+    if (kafka_conf_new(config, tail_rows, &conf, e) < 0) {
+        return -1;
+    }
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    if (kafka_conf_client(conf, RD_KAFKA_CONSUMER, tail, &tail->rk, e) < 0) {
+        return -1;
+    }
+    tail->topic = rd_kafka_topic_new(tail->rk, topic, NULL);
+    if (!tail->topic) {
+        return err_set(e, ERR_INPUT, "kafka topic %s: %s", topic,
+                       rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    tail->queue = rd_kafka_queue_new(tail->rk);
+    return 0;
+}
+
+int kafka_tail_open(const struct config *config, const char *topic,
+                    enum kafka_tail_start start, struct kafka_tail **out,
+                    struct err *e)
+{
+    struct kafka_tail *tail = xcalloc(1, sizeof(*tail));
+
+    if (open_client(tail, config, topic, e) < 0 ||
+        count_partitions(tail, e) < 0) {
+        kafka_tail_close(tail);
+        return -1;
+    }
+    tail->positions = xcalloc((size_t)tail->count, sizeof(*tail->positions));
+    for (int32_t i = 0; i < tail->count; i++) {
+        if (start_partition(tail, i, start, e) < 0) {
+            kafka_tail_close(tail);
+            return -1;
+        }
+    }
+    *out = tail;
+    return 0;
+}
+
+/* --- reading ------------------------------------------------------------- */
+
+static void reached(struct kafka_tail *tail, int32_t partition)
+{
+    struct position *position = &tail->positions[partition];
+
+    if (!position->is_at_end) {
+        position->is_at_end = true;
+        tail->behind--;
+    }
+}
+
+static void forget_message(struct kafka_tail *tail)
+{
+    if (tail->message) {
+        rd_kafka_message_destroy(tail->message);
+        tail->message = NULL;
+    }
+}
+
+/* 1: a record is in tail->message; 0: something else was handled. */
+static int look_at_message(struct kafka_tail *tail, struct err *e)
+{
+    const rd_kafka_message_t *m = tail->message;
+    char why[256];
+
+    if (!m->err) {
+        if (m->offset + 1 >= tail->positions[m->partition].end) {
+            reached(tail, m->partition);
+        }
+        return 1;
+    }
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        reached(tail, m->partition);
+        return 0;
+    }
+    if (m->err == RD_KAFKA_RESP_ERR__FATAL &&
+        rd_kafka_fatal_error(tail->rk, why, sizeof(why))) {
+        return err_set(e, ERR_SYSTEM, "kafka: %s", why);
+    }
+    log_warn("cannot read", "topic=%s partition=%" PRId32 " error=%s",
+             rd_kafka_topic_name(tail->topic), m->partition,
+             rd_kafka_message_errstr(m));
+    return 0;
+}
+
+int kafka_tail_next(struct kafka_tail *tail, int timeout_ms,
+                    struct view *out_key, struct view *out_value, bool *at_end,
+                    struct err *e)
+{
+    uint64_t now_ms = clock_mono_ms();
+    uint64_t deadline_ms = now_ms + (uint64_t)timeout_ms;
+    int rc = 0;
+
+    do {
+        forget_message(tail);
+        (void)rd_kafka_poll(tail->rk, 0); /* errors */
+        tail->message =
+            rd_kafka_consume_queue(tail->queue, (int)(deadline_ms - now_ms));
+        rc = tail->message ? look_at_message(tail, e) : 0;
+        now_ms = clock_mono_ms();
+        /* Being at the end is news too: the caller may be waiting for it. */
+    } while (rc == 0 && now_ms < deadline_ms && !(at_end && tail->behind == 0));
+    if (at_end) {
+        *at_end = tail->behind == 0;
+    }
+    if (rc == 1) {
+        *out_key = (struct view){tail->message->key, tail->message->key_len};
+        *out_value = (struct view){tail->message->payload, tail->message->len};
+    }
+    return rc;
+}
+
+void kafka_tail_close(struct kafka_tail *tail)
+{
+    if (!tail) {
+        return;
+    }
+    forget_message(tail);
+    for (int32_t i = 0; tail->positions && i < tail->count; i++) {
+        if (tail->positions[i].is_started) {
+            (void)rd_kafka_consume_stop(tail->topic, i);
+        }
+    }
+    if (tail->queue) {
+        rd_kafka_queue_destroy(tail->queue);
+    }
+    if (tail->topic) {
+        rd_kafka_topic_destroy(tail->topic);
+    }
+    kafka_conf_destroy(tail->rk);
+    free(tail->positions);
+    free(tail);
+}

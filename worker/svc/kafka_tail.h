@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* kafka_tail.h - reads every partition of a topic without a group, for the
+ * command line tools (results, output). Blocking; no loop. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "wire/config.h"
+
+struct kafka_tail;
+
+enum kafka_tail_start { KAFKA_TAIL_BEGINNING, KAFKA_TAIL_END };
+
+/* Returns when the start positions are fixed: what is produced after this
+ * call is seen. */
+int kafka_tail_open(const struct config *config, const char *topic,
+                    enum kafka_tail_start start, struct kafka_tail **out,
+                    struct err *e) MUST_USE;
+/* 1 with a message valid until the next call, 0 at the timeout, -1 on a fatal
+ * error. *at_end (may be NULL) tells whether every partition has been read to
+ * the end it had at open or later. */
+int kafka_tail_next(struct kafka_tail *tail, int timeout_ms,
+                    struct view *out_key, struct view *out_value, bool *at_end,
+                    struct err *e) MUST_USE;
+void kafka_tail_close(struct kafka_tail *tail); /* accepts NULL */
