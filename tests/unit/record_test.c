@@ -249,7 +249,7 @@ static void test_odd_bytes(void **state)
          10, "not an extension type"},
         {"\x81\x01\x01", 3, NULL}, /* a key that is no text is unknown */
         {"\x81\xa5pairs\x81\x01\xa0", 10, "pairs: keys must be text"},
-        {"\x81\xa5pairs\x81\xa1\0\xa0", 10, "pairs: must not hold a NUL"},
+        {"\x81\xa5pairs\x81\xa1\0\xa0", 11, "pairs: must not hold a NUL"},
     };
 
     (void)state;
