@@ -50,6 +50,14 @@ int caps_keep(uint64_t mask)
     return set_all(mask);
 }
 
+int caps_keep_for_setuid(void)
+{
+    if (bounding_keep(0) < 0) {
+        return -1;
+    }
+    return set_all(UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID);
+}
+
 int caps_drop_all(void)
 {
     /* The bounding set first: dropping from it needs CAP_SETPCAP. */

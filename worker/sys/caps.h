@@ -16,3 +16,6 @@ bool caps_none(void);
 /* Keeps only these (bit N = capability N) in permitted and effective, drops
  * the rest from the bounding set: for the launcher. */
 int caps_keep(uint64_t mask) MUST_USE;
+/* Empties the bounding set and keeps only what changing the user needs; the
+ * change to a user that is not root takes the rest. */
+int caps_keep_for_setuid(void) MUST_USE;

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/* executor.c - see executor.h.
+ *
+ * Happy path: FREE -> start -> RUNNING -> the launcher says ENDED -> the last
+ * of the output is read -> on_end -> FREE. When the launcher has reaped a
+ * box's init every process of the box is gone, so both pipes are at their end:
+ * they are drained at once, and no state waits for them.
+ *
+ * Failures: a wall clock or an output flood asks the launcher to kill the box
+ * (STOPPING); ENDED follows as always. A box that cannot be started is ENDED
+ * with is_refused.
+ *
+ * On close: nothing runs; handles are closed. */
+#include "run/executor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* The wall clock is the program's, from exec; the timer starts before the box
+ * is set up, which takes this long at most unless the host is overloaded. */
+#define SETUP_ALLOWANCE_MS 3
+#define READ_BYTES         65536
+/* A stream may keep the loop for this many reads before others get a turn. */
+#define READS_PER_TURN 8
+
+enum state { FREE, RUNNING, STOPPING, STATE_COUNT };
+enum event { EVENT_START, EVENT_STOP, EVENT_ENDED, EVENT_COUNT };
+
+struct stream {
+    uv_poll_t *poll; /* one per descriptor: freed when the loop lets it go */
+    int fd;          /* -1: at its end, or closed */
+    struct collector kept;
+    uint64_t flood_bytes;
+    enum verdict_stop flood; /* what to stop with */
+    struct slot *slot;
+};
+
+struct slot {
+    enum state state;
+    unsigned index;
+    uint64_t seq;
+    struct executor *ex;
+    struct stream streams[2];
+    uv_timer_t timer;
+    enum verdict_stop stop;
+    void *job;
+};
+
+struct executor {
+    uv_loop_t *loop;
+    struct boxes *boxes;
+    struct slot *slots;
+    unsigned count;
+    unsigned running;
+    uint64_t next_seq;
+    int null_fd;
+    executor_end_fn on_end;
+    uint8_t scratch[READ_BYTES];
+};
+
+/* ---- the table --------------------------------------------------------- */
+
+static const struct {
+    bool is_allowed;
+    enum state next;
+} moves[STATE_COUNT][EVENT_COUNT] = {
+    [FREE] = {[EVENT_START] = {true, RUNNING}},
+    [RUNNING] = {[EVENT_STOP] = {true, STOPPING}, [EVENT_ENDED] = {true, FREE}},
+    [STOPPING] = {[EVENT_ENDED] = {true, FREE}},
+};
+
+static bool move(struct slot *slot, enum event event)
+{
+    if (!moves[slot->state][event].is_allowed) {
+        return false;
+    }
+    slot->state = moves[slot->state][event].next;
+    return true;
+}
+
+/* ---- output ------------------------------------------------------------ */
+
+static void stop(struct slot *slot, enum verdict_stop why)
+{
+    if (move(slot, EVENT_STOP)) {
+        slot->stop = why;
+        boxes_kill(slot->ex->boxes, slot->index, slot->seq);
+    }
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void end_stream(struct stream *stream)
+{
+    if (stream->poll) {
+        uv_close((uv_handle_t *)stream->poll, on_poll_closed);
+        stream->poll = NULL;
+    }
+    if (stream->fd >= 0) {
+        close(take_fd(&stream->fd));
+    }
+}
+
+/* False at the end of the stream. */
+static bool read_some(struct stream *stream, unsigned reads)
+{
+    struct executor *ex = stream->slot->ex;
+
+    for (unsigned i = 0; stream->fd >= 0 && i < reads; i++) {
+        ssize_t n = read(stream->fd, ex->scratch, sizeof(ex->scratch));
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && errno == EAGAIN) {
+            return true;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        collector_add(&stream->kept, ex->scratch, (size_t)n);
+    }
+    return stream->fd >= 0;
+}
+
+static void on_output(uv_poll_t *poll, int status, int events)
+{
+    struct stream *stream = poll->data;
+
+    (void)events;
+    if (status < 0 || !read_some(stream, READS_PER_TURN)) {
+        end_stream(stream);
+    } else if (stream->kept.total > stream->flood_bytes) {
+        stop(stream->slot, stream->flood);
+    }
+}
+
+static void on_wall_time(uv_timer_t *timer)
+{
+    stop(timer->data, VERDICT_STOP_WALL);
+}
+
+/* ---- start ------------------------------------------------------------- */
+
+/* The pipe's read end stays here; *out_write_fd is for the box. */
+static int open_stream(struct stream *stream, uint64_t limit_bytes,
+                       int *out_write_fd, struct err *e)
+{
+    int fds[2];
+
+    if (fd_pipe(fds, e) < 0) {
+        return -1;
+    }
+    if (fd_set_nonblock(fds[0], true, e) < 0) {
+        close(fds[0]);
+        close(fds[1]);
+        return -1;
+    }
+    stream->fd = fds[0];
+    stream->flood_bytes = plan_flood_bytes(limit_bytes);
+    collector_init(&stream->kept, limit_bytes);
+    *out_write_fd = fds[1];
+    return 0;
+}
+
+static int poll_stream(struct stream *stream, struct err *e)
+{
+    stream->poll = xcalloc(1, sizeof(*stream->poll));
+    stream->poll->data = stream;
+    if (uv_poll_init(stream->slot->ex->loop, stream->poll, stream->fd) != 0) {
+        free(stream->poll); /* not a handle yet */
+        stream->poll = NULL;
+        return err_set(e, ERR_SYSTEM, "polling a box's output");
+    }
+    if (uv_poll_start(stream->poll, UV_READABLE, on_output) != 0) {
+        return err_set(e, ERR_SYSTEM, "polling a box's output");
+    }
+    return 0;
+}
+
+static int open_input(struct executor *ex, struct view input, int *out_fd,
+                      struct err *e)
+{
+    if (input.len > 0) {
+        return fd_memfd_sealed("stdin", input.data, input.len, out_fd, e);
+    }
+    *out_fd = fcntl(ex->null_fd, F_DUPFD_CLOEXEC, 3);
+    return *out_fd < 0 ? err_sys(e, "stdin") : 0;
+}
+
+static void close_fds(int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fds[i] >= 0) {
+            close(take_fd(&fds[i]));
+        }
+    }
+}
+
+static int open_all(struct slot *slot, const struct plan *plan,
+                    struct view input, int *fds, struct err *e)
+{
+    if (fd_memfd_sealed("job", plan->bundle.data, plan->bundle.len,
+                        &fds[LAUNCH_FD_BUNDLE], e) < 0 ||
+        open_input(slot->ex, input, &fds[LAUNCH_FD_STDIN], e) < 0 ||
+        open_stream(&slot->streams[0], plan->stdout_bytes,
+                    &fds[LAUNCH_FD_STDOUT], e) < 0 ||
+        open_stream(&slot->streams[1], plan->stderr_bytes,
+                    &fds[LAUNCH_FD_STDERR], e) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+static struct slot *free_slot(struct executor *ex)
+{
+    for (unsigned i = 0; i < ex->count; i++) {
+        if (ex->slots[i].state == FREE) {
+            return &ex->slots[i];
+        }
+    }
+    return NULL;
+}
+
+/* Back to FREE without an end: nothing was started. */
+static void abandon(struct slot *slot)
+{
+    for (size_t i = 0; i < ARRAY_LEN(slot->streams); i++) {
+        end_stream(&slot->streams[i]);
+        collector_done(&slot->streams[i].kept);
+    }
+}
+
+static int send_start(struct slot *slot, const struct plan *plan,
+                      const int *fds, struct err *e)
+{
+    const struct launch_request request = {
+        .type = LAUNCH_START,
+        .slot = slot->index,
+        .seq = slot->seq,
+        .network = plan->network,
+        .limits = plan->box,
+    };
+
+    if (poll_stream(&slot->streams[0], e) < 0 ||
+        poll_stream(&slot->streams[1], e) < 0) {
+        return -1;
+    }
+    return boxes_start(slot->ex->boxes, &request, fds, e);
+}
+
+int executor_start(struct executor *ex, const struct plan *plan,
+                   struct view input, void *job, struct err *e)
+{
+    int fds[LAUNCH_FD_COUNT] = {-1, -1, -1, -1};
+    struct slot *slot = free_slot(ex);
+
+    if (!slot) {
+        return err_set(e, ERR_RETRY, "no free slot");
+    }
+    slot->seq = ++ex->next_seq;
+    slot->stop = VERDICT_STOP_NONE;
+    slot->job = job;
+    int status = open_all(slot, plan, input, fds, e);
+    if (status == 0) {
+        status = send_start(slot, plan, fds, e);
+    }
+    close_fds(fds, LAUNCH_FD_COUNT);
+    if (status < 0) {
+        abandon(slot);
+        return -1;
+    }
+    (void)move(slot, EVENT_START);
+    ex->running++;
+    (void)uv_timer_start(&slot->timer, on_wall_time,
+                         plan->wall_time_ms + SETUP_ALLOWANCE_MS, 0);
+    return 0;
+}
+
+/* ---- end --------------------------------------------------------------- */
+
+/* All that is still in the pipe; its writers are gone. */
+static void drain(struct stream *stream)
+{
+    (void)read_some(stream, UINT32_MAX);
+    end_stream(stream);
+}
+
+void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
+{
+    if (ended->slot >= ex->count || ex->slots[ended->slot].seq != ended->seq ||
+        !move(&ex->slots[ended->slot], EVENT_ENDED)) {
+        log_error("an end that belongs to no job", "slot=%u", ended->slot);
+        return;
+    }
+    struct slot *slot = &ex->slots[ended->slot];
+
+    (void)uv_timer_stop(&slot->timer);
+    drain(&slot->streams[0]);
+    drain(&slot->streams[1]);
+    /* Out of the slot first: on_end may start the next job in it. */
+    struct collector out = slot->streams[0].kept;
+    struct collector err = slot->streams[1].kept;
+    const struct executor_end end = {.ended = ended,
+                                     .stop = slot->stop,
+                                     .out = &out,
+                                     .err = &err,
+                                     .slot = slot->index};
+    ex->running--;
+    ex->on_end(&end, slot->job);
+    collector_done(&out);
+    collector_done(&err);
+}
+
+void executor_stop_all(struct executor *ex, enum verdict_stop why)
+{
+    for (unsigned i = 0; i < ex->count; i++) {
+        stop(&ex->slots[i], why);
+    }
+}
+
+void executor_lost(struct executor *ex)
+{
+    for (unsigned i = 0; i < ex->count; i++) {
+        struct slot *slot = &ex->slots[i];
+        const struct launch_ended ended = {
+            .slot = i, .seq = slot->seq, .is_refused = 1};
+
+        if (slot->state != FREE) {
+            slot->stop = VERDICT_STOP_SHUTDOWN;
+            executor_on_ended(ex, &ended);
+        }
+    }
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+bool executor_has_slot(const struct executor *ex)
+{
+    return ex->running < ex->count;
+}
+
+unsigned executor_running(const struct executor *ex)
+{
+    return ex->running;
+}
+
+static void init_slot(struct executor *ex, unsigned index)
+{
+    struct slot *slot = &ex->slots[index];
+
+    slot->index = index;
+    slot->ex = ex;
+    (void)uv_timer_init(ex->loop, &slot->timer); /* cannot fail */
+    slot->timer.data = slot;
+    slot->streams[0].flood = VERDICT_STOP_STDOUT;
+    slot->streams[1].flood = VERDICT_STOP_STDERR;
+    for (size_t i = 0; i < ARRAY_LEN(slot->streams); i++) {
+        slot->streams[i].fd = -1;
+        slot->streams[i].slot = slot;
+    }
+}
+
+int executor_open(uv_loop_t *loop, struct boxes *boxes, unsigned slots,
+                  executor_end_fn on_end, struct executor **out,
+                  struct err *e)
+{
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (null_fd < 0) {
+        return err_sys(e, "opening /dev/null");
+    }
+    struct executor *ex = xcalloc(1, sizeof(*ex));
+    ex->loop = loop;
+    ex->boxes = boxes;
+    ex->count = slots;
+    ex->slots = xcalloc(slots, sizeof(*ex->slots));
+    ex->null_fd = null_fd;
+    ex->on_end = on_end;
+    for (unsigned i = 0; i < slots; i++) {
+        init_slot(ex, i);
+    }
+    *out = ex;
+    return 0;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct slot *slot = handle->data;
+    struct executor *ex = slot->ex;
+
+    if (--ex->count == 0) {
+        free(ex->slots);
+        free(ex);
+    }
+}
+
+void executor_close(struct executor *ex)
+{
+    if (!ex) {
+        return;
+    }
+    close(take_fd(&ex->null_fd));
+    unsigned count = ex->count; /* counts down as the loop closes them */
+    for (unsigned i = 0; i < count; i++) {
+        abandon(&ex->slots[i]);
+        uv_close((uv_handle_t *)&ex->slots[i].timer, on_timer_closed);
+    }
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* executor.h - runs planned jobs in slots: starts the box, reads its output,
+ * keeps its time, ends it. Runs in the engine. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "run/boxes.h"
+#include "run/collector.h"
+#include "run/plan.h"
+#include "run/verdict.h"
+
+struct executor;
+
+/* How a job's box ended. Valid during on_end only. */
+struct executor_end {
+    const struct launch_ended *ended;
+    enum verdict_stop stop;
+    struct collector *out;
+    struct collector *err;
+    unsigned slot;
+};
+
+typedef void (*executor_end_fn)(const struct executor_end *end, void *job);
+
+/* Borrows boxes; on_end is called once per started job, with its slot already
+ * free. */
+int executor_open(uv_loop_t *loop, struct boxes *boxes, unsigned slots,
+                  executor_end_fn on_end, struct executor **out,
+                  struct err *e) MUST_USE;
+bool executor_has_slot(const struct executor *ex);
+unsigned executor_running(const struct executor *ex);
+/* Borrows the plan until on_end; copies the input. */
+int executor_start(struct executor *ex, const struct plan *plan,
+                   struct view input, void *job, struct err *e) MUST_USE;
+/* Ends what runs; on_end follows for each. */
+void executor_stop_all(struct executor *ex, enum verdict_stop why);
+/* To be called for every ENDED of the launcher. */
+void executor_on_ended(struct executor *ex, const struct launch_ended *ended);
+/* The launcher is gone and every box with it: what ran ends as stopped by a
+ * shutdown. */
+void executor_lost(struct executor *ex);
+/* Nothing may run any more. */
+void executor_close(struct executor *ex);

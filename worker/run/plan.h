@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* plan.h - a job becomes data: what to start, with which limits, in which
+ * box. Nothing is done here; a plan can be printed, compared and tested. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "run/launch_proto.h"
+#include "wire/config.h"
+#include "wire/job.h"
+#include "wire/status.h"
+
+/* Output beyond what is kept is counted and dropped; a job that writes this
+ * many times its limit is stopped: nobody will read it, and the pipe costs the
+ * worker CPU. */
+#define PLAN_FLOOD_FACTOR    16
+#define PLAN_FLOOD_MIN_BYTES (1u << 20)
+
+struct plan {
+    struct box_limits box;
+    uint32_t network; /* enum launch_network */
+    uint64_t wall_time_ms;
+    uint64_t stdout_bytes;
+    uint64_t stderr_bytes;
+    struct job_limits limits; /* as they are in force, for the result */
+    struct buf bundle;
+};
+
+/* On failure *out_status is the ending the job gets (validation_error,
+ * setup_error) and e the reason. The plan must be given to plan_done either
+ * way. */
+int plan_make(const struct job *job, const struct config *config,
+              const struct launch_ready *host, struct plan *out,
+              enum status *out_status, struct err *e) MUST_USE;
+/* Where a stream with this limit is stopped. */
+uint64_t plan_flood_bytes(uint64_t limit_bytes);
+void plan_done(struct plan *plan);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* audit_log.c - see audit_log.h. */
+#include "svc/audit_log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/mem.h"
+
+#define AUDIT_MAX_BYTES 65536
+
+struct audit_log {
+    struct kafka_out *out; /* NULL: switched off */
+    const char *worker_id;
+    char topic[256];
+    uint64_t seq;
+    char prev_hash[DIGEST_HEX_LEN + 1];
+    struct buf bytes;
+};
+
+struct audit_log *audit_log_new(const struct config *config,
+                                struct kafka_out *out, const char *worker_id)
+{
+    struct audit_log *log = xcalloc(1, sizeof(*log));
+
+    log->out = config->events_audit ? out : NULL;
+    log->worker_id = worker_id;
+    /* The first of a worker has nothing before it. */
+    memset(log->prev_hash, '0', DIGEST_HEX_LEN);
+    buf_init(&log->bytes, AUDIT_MAX_BYTES);
+    (void)snprintf(log->topic, sizeof(log->topic), "%saudit",
+                   config->topics_prefix);
+    return log;
+}
+
+static int send_record(struct audit_log *log, const struct audit *record,
+                       struct err *e)
+{
+    static const struct kafka_header headers[] = {
+        {"content-type", {"application/vnd.msgpack", 23}},
+        {"forkyard-schema", {"audit/1", 7}},
+    };
+    const struct kafka_record out = {
+        .topic = log->topic,
+        .key = record->job_id,
+        .value = buf_view(&log->bytes),
+        .headers = headers,
+        .header_count = ARRAY_LEN(headers),
+    };
+
+    return kafka_out_send(log->out, &out, e);
+}
+
+int audit_log_write(struct audit_log *log, struct audit *record,
+                    uint64_t *out_seq, struct err *e)
+{
+    record->seq = log->seq;
+    record->timestamp_unix_nano = clock_unix_ns();
+    record->worker_id = view_of(log->worker_id);
+    record->prev_hash = view_of(log->prev_hash);
+    if (out_seq) {
+        *out_seq = log->seq;
+    }
+    if (!log->out) {
+        log->seq++;
+        return 0;
+    }
+    buf_clear(&log->bytes);
+    if (audit_encode(record, &log->bytes, e) < 0 ||
+        send_record(log, record, e) < 0) {
+        return err_wrap(e, "audit");
+    }
+    struct digest *d = digest_new();
+    digest_add(d, log->bytes.data, log->bytes.len);
+    digest_hex(d, log->prev_hash);
+    log->seq++;
+    return 0;
+}
+
+void audit_log_free(struct audit_log *log)
+{
+    if (log) {
+        buf_done(&log->bytes);
+        free(log);
+    }
+}
