@@ -25,53 +25,54 @@ static void test_nothing_is_no_message(void **state)
     assert_int_equal(e.kind, ERR_INPUT);
 }
 
+/* Every head there is, with the least that must follow. */
+static const struct {
+    const char *bytes;
+    size_t len;
+} good[] = {
+    {"\x00", 1},
+    {"\x7f", 1},
+    {"\xff", 1},
+    {"\xc0", 1},
+    {"\xc2", 1},
+    {"\xc3", 1},
+    {"\xc4\x01z", 3},
+    {"\xc5\x00\x01z", 4},
+    {"\xc6\x00\x00\x00\x01z", 6},
+    {"\xc7\x01\x05z", 4},
+    {"\xc8\x00\x01\x05z", 5},
+    {"\xc9\x00\x00\x00\x01\x05z", 7},
+    {"\xca\x00\x00\x00\x00", 5},
+    {"\xcb\x00\x00\x00\x00\x00\x00\x00\x00", 9},
+    {"\xcc\x00", 2},
+    {"\xcd\x00\x00", 3},
+    {"\xce\x00\x00\x00\x00", 5},
+    {"\xcf\x00\x00\x00\x00\x00\x00\x00\x00", 9},
+    {"\xd0\x00", 2},
+    {"\xd1\x00\x00", 3},
+    {"\xd2\x00\x00\x00\x00", 5},
+    {"\xd3\x00\x00\x00\x00\x00\x00\x00\x00", 9},
+    {"\xd4\x01z", 3},
+    {"\xd5\x01zz", 4},
+    {"\xd6\x01zzzz", 6},
+    {"\xd7\x01zzzzzzzz", 10},
+    {"\xd8\x01zzzzzzzzzzzzzzzz", 18},
+    {"\xd9\x01z", 3},
+    {"\xda\x00\x01z", 4},
+    {"\xdb\x00\x00\x00\x01z", 6},
+    {"\xdc\x00\x01\x01", 4},
+    {"\xdd\x00\x00\x00\x01\x01", 6},
+    {"\xde\x00\x01\x01\x01", 5},
+    {"\xdf\x00\x00\x00\x01\x01\x01", 7},
+    {"\xa1z", 2},
+    {"\x91\x01", 2},
+    {"\x81\x01\x01", 3},
+    {"\x80", 1},
+    {"\x90", 1},
+};
+
 static void test_every_kind_of_value_passes(void **state)
 {
-    static const struct {
-        const char *bytes;
-        size_t len;
-    } good[] = {
-        {"\x00", 1},
-        {"\x7f", 1},
-        {"\xff", 1},
-        {"\xc0", 1},
-        {"\xc2", 1},
-        {"\xc3", 1},
-        {"\xc4\x01z", 3},
-        {"\xc5\x00\x01z", 4},
-        {"\xc6\x00\x00\x00\x01z", 6},
-        {"\xc7\x01\x05z", 4},
-        {"\xc8\x00\x01\x05z", 5},
-        {"\xc9\x00\x00\x00\x01\x05z", 7},
-        {"\xca\x00\x00\x00\x00", 5},
-        {"\xcb\x00\x00\x00\x00\x00\x00\x00\x00", 9},
-        {"\xcc\x00", 2},
-        {"\xcd\x00\x00", 3},
-        {"\xce\x00\x00\x00\x00", 5},
-        {"\xcf\x00\x00\x00\x00\x00\x00\x00\x00", 9},
-        {"\xd0\x00", 2},
-        {"\xd1\x00\x00", 3},
-        {"\xd2\x00\x00\x00\x00", 5},
-        {"\xd3\x00\x00\x00\x00\x00\x00\x00\x00", 9},
-        {"\xd4\x01z", 3},
-        {"\xd5\x01zz", 4},
-        {"\xd6\x01zzzz", 6},
-        {"\xd7\x01zzzzzzzz", 10},
-        {"\xd8\x01zzzzzzzzzzzzzzzz", 18},
-        {"\xd9\x01z", 3},
-        {"\xda\x00\x01z", 4},
-        {"\xdb\x00\x00\x00\x01z", 6},
-        {"\xdc\x00\x01\x01", 4},
-        {"\xdd\x00\x00\x00\x01\x01", 6},
-        {"\xde\x00\x01\x01\x01", 5},
-        {"\xdf\x00\x00\x00\x01\x01\x01", 7},
-        {"\xa1z", 2},
-        {"\x91\x01", 2},
-        {"\x81\x01\x01", 3},
-        {"\x80", 1},
-        {"\x90", 1},
-    };
-
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         struct mpk_doc doc;

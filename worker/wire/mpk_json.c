@@ -39,7 +39,8 @@ static int base64_value(char digit)
     return at != NULL ? (int)(at - base64_digits) : -1;
 }
 
-/* Padded base64 without blanks only. dst has room for 3 bytes per 4 characters. */
+/* Padded base64 without blanks only. dst has room for 3 bytes per 4 characters.
+ */
 static int base64_decode(struct view text, uint8_t *dst, size_t *out_len)
 {
     size_t pad = 0;

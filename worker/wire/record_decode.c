@@ -250,7 +250,6 @@ static int read_enum(const struct decoder *d, const struct place *place,
                      char *base)
 {
     struct view name;
-    char allowed[160];
     int value;
 
     if (text_from(d, place, 0, o, &name) < 0) {
@@ -258,6 +257,8 @@ static int read_enum(const struct decoder *d, const struct place *place,
     }
     value = record_enum_find(f->names, name);
     if (value == RECORD_NO_ENUM) {
+        char allowed[160];
+
         print_names(f->names, allowed, sizeof(allowed));
         return refuse(d, place, "\"%.*s\" is not one of %s",
                       name.len > 64 ? 64 : (int)name.len, name.data, allowed);
