@@ -132,7 +132,10 @@ def environment(tmpdir, args):
             "ASAN_OPTIONS", "detect_leaks=1:handle_abort=1"
         ),
         UBSAN_OPTIONS=os.environ.get("UBSAN_OPTIONS", "print_stacktrace=1"),
-        TSAN_OPTIONS=os.environ.get("TSAN_OPTIONS", "second_deadlock_stack=1"),
+        TSAN_OPTIONS=os.environ.get(
+            "TSAN_OPTIONS",
+            f"suppressions={ROOT}/tests/lib/tsan.supp",
+        ),
     )
     env.pop("MAKEFLAGS", None)
     env.pop("MAKELEVEL", None)
