@@ -67,7 +67,7 @@ static const struct {
     const char *script;
     const char *want;
 } inside[] = {
-    {"pid 1 is ours", "echo $$; cat /proc/1/comm", "2\nfy-launcher\n"},
+    {"pid 1 is ours", "echo $$; cat /proc/1/comm", "2\nbox-init\n"},
     {"one user", "id -u; id -g; id -G; whoami", "1000\n1000\n1000\njob\n"},
     {"no capabilities", "grep -E 'Cap|NoNewPrivs|Seccomp:' /proc/self/status",
      "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"

@@ -159,6 +159,7 @@ static int hide_from_payload(struct init *in)
 static int set_name(struct init *in)
 {
     (void)in;
+    (void)prctl(PR_SET_NAME, "box-init", 0, 0, 0);
     if (setdomainname("", 0) < 0) {
         return -1;
     }
@@ -225,7 +226,7 @@ static const struct {
     /* Needs CAP_SYS_ADMIN over our own namespaces. */
     {"mounts", mount_tree},
     {"counters", open_counters},
-    {"host name", set_name},
+    {"names", set_name},
     /* After the mounts: their set-up is not the job's file size or CPU. */
     {"rlimits", set_rlimits},
     {"dumpable", hide_from_payload},

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes as box init would get them from a launcher gone wrong. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/bundle.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bundle_reader r;
+    struct bundle_file file;
+
+    if (bundle_open(&r, data, size) < 0) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < r.head.argc + r.head.envc + 1; i++) {
+        if (!bundle_next_string(&r)) {
+            return 0;
+        }
+    }
+    for (uint32_t i = 0; i < r.head.file_count; i++) {
+        if (bundle_next_file(&r, &file) < 0) {
+            return 0;
+        }
+    }
+    return 0;
+}
