@@ -35,6 +35,8 @@
 /* With the classic protocol: the first members do not wait for others. */
 #define GROUP_FIRST_REBALANCE_MS 0
 
+#define SETTLE_TIMEOUT_MS 1000
+
 struct broker_options {
     uint64_t port;
 };
@@ -51,7 +53,7 @@ static const struct cli_spec spec = {
     .usage = "broker [--port N]",
     .about = "Memory only, loopback only; for trying and testing. Ends when "
              "its standard input does.",
-    .example = "forkyard broker --port 9092 < /dev/tty",
+    .example = "broker --port 9092 < /dev/tty",
     .options = options_table,
 };
 
@@ -105,7 +107,6 @@ static rd_kafka_t *make_handle(void)
     char why[256];
 
     rd_kafka_conf_set_log_cb(conf, on_log);
-    /* only hosts the mock: talks to no broker */
     rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     if (!rk) {
         cli_die(CLI_EXIT_FAILED, "embedded broker: %s", why);
@@ -113,18 +114,34 @@ static rd_kafka_t *make_handle(void)
     return rk;
 }
 
+/* Asked beforehand, because the mock aborts when its bind() fails. */
+static void check_port(uint64_t port)
+{
+    AUTO_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in in = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int one = 1; /* as the mock does */
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (__real_bind(fd, (const struct sockaddr *)&in, sizeof(in)) < 0) {
+        cli_die(CLI_EXIT_FAILED,
+                "embedded broker: 127.0.0.1:%" PRIu64
+                ": %s; --port 0 takes any port",
+                port, strerror(errno));
+    }
+}
+
 static rd_kafka_mock_cluster_t *make_cluster(rd_kafka_t *rk, uint64_t port)
 {
     rd_kafka_mock_cluster_t *cluster = NULL;
 
+    check_port(port);
     wanted_port = htons((uint16_t)port);
     is_broker = true;
     cluster = rd_kafka_mock_cluster_new(rk, 1);
     if (!cluster) {
-        cli_die(CLI_EXIT_FAILED,
-                "embedded broker: cannot listen on "
-                "127.0.0.1:%" PRIu64 " (in use? --port 0 takes any)",
-                port);
+        cli_die(CLI_EXIT_FAILED, "embedded broker: no cluster");
     }
     /* Without a controller, admin requests hang instead of being refused. */
     rd_kafka_mock_set_controller_id(cluster, BROKER_ID);
@@ -137,9 +154,45 @@ static rd_kafka_mock_cluster_t *make_cluster(rd_kafka_t *rk, uint64_t port)
     return cluster;
 }
 
+/* A client of our own cluster. */
+static rd_kafka_t *make_pinger(const rd_kafka_mock_cluster_t *cluster)
+{
+    rd_kafka_t *pinger = make_handle();
+
+    (void)rd_kafka_brokers_add(pinger,
+                               rd_kafka_mock_cluster_bootstraps(cluster));
+    return pinger;
+}
+
+/* The mock's thread serves a command, then throws away the wake-up bytes it
+ * has; if the next command has come meanwhile, its byte too, and it waits for
+ * the end of poll(), a second later. A request over the network is answered
+ * only after that, so that the next command is safe. */
+static void settle(rd_kafka_t *pinger)
+{
+    const rd_kafka_metadata_t *metadata = NULL;
+
+    if (!rd_kafka_metadata(pinger, 0, NULL, &metadata, SETTLE_TIMEOUT_MS)) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+}
+
+static void make_topic(rd_kafka_mock_cluster_t *cluster,
+                       const struct topics_spec *topic)
+{
+    rd_kafka_resp_err_t error = rd_kafka_mock_topic_create(
+        cluster, topic->name, (int)topic->embedded, 1);
+
+    if (error) {
+        cli_die(CLI_EXIT_FAILED, "embedded broker: topic %s: %s", topic->name,
+                rd_kafka_err2str(error));
+    }
+}
+
 static void make_topics(rd_kafka_mock_cluster_t *cluster,
                         const struct config *config)
 {
+    rd_kafka_t *pinger = make_pinger(cluster);
     struct topics topics = {0};
     struct err e = {0};
 
@@ -147,16 +200,11 @@ static void make_topics(rd_kafka_mock_cluster_t *cluster,
         cli_die(CLI_EXIT_FAILED, "embedded broker: %s", e.msg);
     }
     for (size_t i = 0; i < topics.count; i++) {
-        const struct topics_spec *topic = &topics.items[i];
-        rd_kafka_resp_err_t error = rd_kafka_mock_topic_create(
-            cluster, topic->name, (int)topic->embedded, 1);
-
-        if (error) {
-            cli_die(CLI_EXIT_FAILED, "embedded broker: topic %s: %s",
-                    topic->name, rd_kafka_err2str(error));
-        }
+        settle(pinger);
+        make_topic(cluster, &topics.items[i]);
     }
     topics_free(&topics);
+    rd_kafka_destroy(pinger);
 }
 
 /* --- the process --------------------------------------------------------- */
