@@ -31,12 +31,13 @@
 enum state { FREE, RUNNING, STOPPING, STATE_COUNT };
 enum event { EVENT_START, EVENT_STOP, EVENT_ENDED, EVENT_COUNT };
 
-struct stream {
+struct tap {
     uv_poll_t *poll; /* one per descriptor: freed when the loop lets it go */
     int fd;          /* -1: at its end, or closed */
     struct collector kept;
     uint64_t flood_bytes;
     enum verdict_stop flood; /* what to stop with */
+    unsigned which;          /* 0 stdout, 1 stderr */
     struct slot *slot;
 };
 
@@ -45,7 +46,7 @@ struct slot {
     unsigned index;
     uint64_t seq;
     struct executor *ex;
-    struct stream streams[2];
+    struct tap streams[2];
     uv_timer_t timer;
     enum verdict_stop stop;
     void *job;
@@ -59,7 +60,7 @@ struct executor {
     unsigned running;
     uint64_t next_seq;
     int null_fd;
-    executor_end_fn on_end;
+    struct executor_callbacks callbacks;
     uint8_t scratch[READ_BYTES];
 };
 
@@ -98,7 +99,7 @@ static void on_poll_closed(uv_handle_t *handle)
     free(handle);
 }
 
-static void end_stream(struct stream *stream)
+static void end_stream(struct tap *stream)
 {
     if (stream->poll) {
         uv_close((uv_handle_t *)stream->poll, on_poll_closed);
@@ -110,7 +111,7 @@ static void end_stream(struct stream *stream)
 }
 
 /* False at the end of the stream. */
-static bool read_some(struct stream *stream, unsigned reads)
+static bool read_some(struct tap *stream, unsigned reads)
 {
     struct executor *ex = stream->slot->ex;
 
@@ -127,13 +128,15 @@ static bool read_some(struct stream *stream, unsigned reads)
             return false;
         }
         collector_add(&stream->kept, ex->scratch, (size_t)n);
+        ex->callbacks.on_output(stream->which, ex->scratch, (size_t)n,
+                                stream->slot->job);
     }
     return stream->fd >= 0;
 }
 
 static void on_output(uv_poll_t *poll, int status, int events)
 {
-    struct stream *stream = poll->data;
+    struct tap *stream = poll->data;
 
     (void)events;
     if (status < 0 || !read_some(stream, READS_PER_TURN)) {
@@ -151,7 +154,7 @@ static void on_wall_time(uv_timer_t *timer)
 /* ---- start ------------------------------------------------------------- */
 
 /* The pipe's read end stays here; *out_write_fd is for the box. */
-static int open_stream(struct stream *stream, uint64_t limit_bytes,
+static int open_stream(struct tap *stream, uint64_t limit_bytes,
                        int *out_write_fd, struct err *e)
 {
     int fds[2];
@@ -171,7 +174,7 @@ static int open_stream(struct stream *stream, uint64_t limit_bytes,
     return 0;
 }
 
-static int poll_stream(struct stream *stream, struct err *e)
+static int poll_stream(struct tap *stream, struct err *e)
 {
     stream->poll = xcalloc(1, sizeof(*stream->poll));
     stream->poll->data = stream;
@@ -288,7 +291,7 @@ int executor_start(struct executor *ex, const struct plan *plan,
 /* ---- end --------------------------------------------------------------- */
 
 /* All that is still in the pipe; its writers are gone. */
-static void drain(struct stream *stream)
+static void drain(struct tap *stream)
 {
     (void)read_some(stream, UINT32_MAX);
     end_stream(stream);
@@ -315,7 +318,7 @@ void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
                                      .err = &err,
                                      .slot = slot->index};
     ex->running--;
-    ex->on_end(&end, slot->job);
+    ex->callbacks.on_end(&end, slot->job);
     collector_done(&out);
     collector_done(&err);
 }
@@ -363,15 +366,16 @@ static void init_slot(struct executor *ex, unsigned index)
     slot->timer.data = slot;
     slot->streams[0].flood = VERDICT_STOP_STDOUT;
     slot->streams[1].flood = VERDICT_STOP_STDERR;
-    for (size_t i = 0; i < ARRAY_LEN(slot->streams); i++) {
+    for (unsigned i = 0; i < ARRAY_LEN(slot->streams); i++) {
         slot->streams[i].fd = -1;
+        slot->streams[i].which = i;
         slot->streams[i].slot = slot;
     }
 }
 
 int executor_open(uv_loop_t *loop, struct boxes *boxes, unsigned slots,
-                  executor_end_fn on_end, struct executor **out,
-                  struct err *e)
+                  const struct executor_callbacks *callbacks,
+                  struct executor **out, struct err *e)
 {
     int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -384,7 +388,7 @@ int executor_open(uv_loop_t *loop, struct boxes *boxes, unsigned slots,
     ex->count = slots;
     ex->slots = xcalloc(slots, sizeof(*ex->slots));
     ex->null_fd = null_fd;
-    ex->on_end = on_end;
+    ex->callbacks = *callbacks;
     for (unsigned i = 0; i < slots; i++) {
         init_slot(ex, i);
     }

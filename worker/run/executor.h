@@ -25,13 +25,17 @@ struct executor_end {
     unsigned slot;
 };
 
-typedef void (*executor_end_fn)(const struct executor_end *end, void *job);
+struct executor_callbacks {
+    /* Once per started job, with its slot already free. */
+    void (*on_end)(const struct executor_end *end, void *job);
+    /* A piece of output as it was read: 0 stdout, 1 stderr. */
+    void (*on_output)(unsigned which, const void *data, size_t len, void *job);
+};
 
-/* Borrows boxes; on_end is called once per started job, with its slot already
- * free. */
+/* Borrows boxes. */
 int executor_open(uv_loop_t *loop, struct boxes *boxes, unsigned slots,
-                  executor_end_fn on_end, struct executor **out,
-                  struct err *e) MUST_USE;
+                  const struct executor_callbacks *callbacks,
+                  struct executor **out, struct err *e) MUST_USE;
 bool executor_has_slot(const struct executor *ex);
 unsigned executor_running(const struct executor *ex);
 /* Borrows the plan until on_end; copies the input. */

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "run/executor.h"
+#include "run/stream.h"
 
 /* Results that wait for the broker; beyond, no new jobs are taken, so that a
  * broker that is away does not fill our memory. Per slot. */
@@ -43,6 +44,7 @@ struct work {
     struct job job;
     struct plan plan;
     struct report_hashes hashes;
+    struct stream stream;
     struct buf record; /* the encoded result */
     const char *topic; /* where it goes: results or dead */
     char *reason;      /* of a dead letter */
@@ -62,6 +64,7 @@ struct pipeline {
     struct pipeline_counts counts;
     char results_topic[256];
     char dead_topic[256];
+    char output_topic[256];
     bool is_draining;
     bool is_closing;
 };
@@ -304,6 +307,12 @@ static void launch(struct work *w)
         refuse(w, STATUS_INTERNAL_ERROR, e.msg);
         return;
     }
+    if (w->job.stream) {
+        w->stream = (struct stream){.out = w->p->spec.out,
+                                    .topic = w->p->output_topic,
+                                    .job_id = w->identity.job_id,
+                                    .attempt = w->origin.attempt};
+    }
     /* The bundle is in its memfd now; no need to hold it twice. */
     buf_done(&w->plan.bundle);
     tell(w, "job.started", NULL);
@@ -349,6 +358,14 @@ static void give_back(struct work *w)
     finish_if_idle(p);
 }
 
+static void on_output(unsigned which, const void *data, size_t len, void *arg)
+{
+    struct work *w = arg;
+
+    stream_send(&w->stream, which == 0 ? CHUNK_STDOUT : CHUNK_STDERR, data,
+                len);
+}
+
 static void on_end(const struct executor_end *end, void *arg)
 {
     struct work *w = arg;
@@ -376,6 +393,7 @@ static void on_end(const struct executor_end *end, void *arg)
         .now_unix_ns = clock_unix_ns(),
         .now_mono_us = clock_mono_us(),
     };
+    stream_end(&w->stream);
     report_ran(&result, &run, w->p->spec.worker);
     publish_result(w, &result);
 }
@@ -403,6 +421,21 @@ static void add_header(struct headers *h, const char *name, struct view value)
     }
 }
 
+/* Whoever traces may say so in the body or, as tracers do, in a header. */
+static struct view traceparent_of(struct work *w)
+{
+    const char *name = NULL;
+    struct view value = w->identity.traceparent;
+
+    for (size_t i = 0;
+         !value.data && kafka_in_header(&w->msg, i, &name, &value); i++) {
+        if (strcmp(name, "traceparent") != 0) {
+            value.data = NULL;
+        }
+    }
+    return value;
+}
+
 static void result_headers(struct work *w, struct headers *h)
 {
     (void)snprintf(h->numbers[0], sizeof(h->numbers[0]), "%" PRIu64,
@@ -412,7 +445,7 @@ static void result_headers(struct work *w, struct headers *h)
     add_header(h, "job_id", w->identity.job_id);
     add_header(h, "tenant_id", w->identity.tenant_id);
     add_header(h, "attempt", view_of(h->numbers[0]));
-    add_header(h, "traceparent", w->identity.traceparent);
+    add_header(h, "traceparent", traceparent_of(w));
 }
 
 /* The original's headers, then why and from where; the last parts of the
@@ -546,6 +579,7 @@ static void finish_if_idle(struct pipeline *p)
 int pipeline_open(const struct pipeline_spec *spec, struct pipeline **out,
                   struct err *e)
 {
+    static const struct executor_callbacks callbacks = {on_end, on_output};
     struct pipeline *p = xcalloc(1, sizeof(*p));
 
     p->spec = *spec;
@@ -553,7 +587,9 @@ int pipeline_open(const struct pipeline_spec *spec, struct pipeline **out,
                    spec->config->topics_prefix);
     (void)snprintf(p->dead_topic, sizeof(p->dead_topic), "%sdead",
                    spec->config->topics_prefix);
-    if (executor_open(spec->loop, spec->boxes, spec->slots, on_end,
+    (void)snprintf(p->output_topic, sizeof(p->output_topic), "%soutput",
+                   spec->config->topics_prefix);
+    if (executor_open(spec->loop, spec->boxes, spec->slots, &callbacks,
                       &p->executor, e) < 0) {
         free(p);
         return -1;

@@ -88,10 +88,6 @@ static bool asks_kind(const struct job *j)
 {
     return j->kind > JOB_KIND_CODE;
 }
-static bool asks_stream(const struct job *j)
-{
-    return j->stream;
-}
 static bool asks_idle(const struct job *j)
 {
     return j->limits.idle_time_ms != RECORD_NO_UINT;
@@ -128,7 +124,6 @@ static const struct {
     {"secrets", asks_secrets},
     {"parameters", asks_parameters},
     {"kind: tool, agent, workflow", asks_kind},
-    {"stream", asks_stream},
     {"limits.idle_time_ms", asks_idle},
     {"limits.artifact_bytes, max_artifacts", asks_artifacts},
     {"limits.max_network_requests, max_file_operations", asks_counters},
