@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes as box init would get them from a launcher gone wrong. */
+/* bundle_fuzz.c - Bytes as box init would get them from a launcher gone wrong.
+ */
 #include <stddef.h>
 #include <stdint.h>
 

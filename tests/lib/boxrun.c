@@ -78,8 +78,8 @@ static int make_bundle(const struct boxrun_job *job)
         argc++;
     }
     buf_init(&b, 64 * MIB);
-    int status = bundle_begin(&b, argc, ARRAY_LEN(env),
-                              job->file_path ? 1 : 0, &e);
+    int status =
+        bundle_begin(&b, argc, ARRAY_LEN(env), job->file_path ? 1 : 0, &e);
     for (uint32_t i = 0; status == 0 && i < argc; i++) {
         status = bundle_string(&b, view_of(job->argv[i]), &e);
     }
@@ -145,12 +145,12 @@ void boxrun_run(struct boxrun *b, const struct boxrun_job *job,
 
     fds[LAUNCH_FD_BUNDLE] = make_bundle(job);
     assert_return_code(fd_pipe(pipe_fds, &e), 0);
-    assert_return_code(fd_memfd_sealed("in", input, strlen(input),
-                                       &fds[LAUNCH_FD_STDIN], &e),
-                       0);
+    assert_return_code(
+        fd_memfd_sealed("in", input, strlen(input), &fds[LAUNCH_FD_STDIN], &e),
+        0);
     fds[LAUNCH_FD_STDOUT] = fds[LAUNCH_FD_STDERR] = pipe_fds[1];
-    if (ipc_send(b->sock, &request, sizeof(request), fds, LAUNCH_FD_COUNT,
-                 &e) < 0) {
+    if (ipc_send(b->sock, &request, sizeof(request), fds, LAUNCH_FD_COUNT, &e) <
+        0) {
         fail_msg("start: %s", e.msg);
     }
     close(fds[LAUNCH_FD_BUNDLE]);

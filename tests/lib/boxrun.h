@@ -36,5 +36,4 @@ void boxrun_close(struct boxrun *b);
 void boxrun_run(struct boxrun *b, const struct boxrun_job *job,
                 struct boxrun_result *out);
 /* /bin/sh -c script, with boxrun_limits. */
-void boxrun_sh(struct boxrun *b, const char *script,
-               struct boxrun_result *out);
+void boxrun_sh(struct boxrun *b, const char *script, struct boxrun_result *out);

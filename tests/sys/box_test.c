@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Does a box hold what box.c says? Asked from the inside, with real boxes. */
+/* box_test.c - Does a box hold what box.c says? Asked from the inside, with
+ * real boxes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,8 +42,7 @@ static void expect_done(int exit_code)
         r.ended.report.phase != BOX_PHASE_DONE) {
         fail_msg("phase %u step '%s' errno %d refused %u '%s' init %x out %s",
                  r.ended.report.phase, r.ended.report.step, r.ended.report.sys,
-                 r.ended.is_refused, r.ended.error, r.ended.init_status,
-                 r.out);
+                 r.ended.is_refused, r.ended.error, r.ended.init_status, r.out);
     }
     if (r.ended.report.wait_status != (uint32_t)exit_code << 8) {
         fail_msg("wait status %x, output: %s", r.ended.report.wait_status,
@@ -75,37 +75,49 @@ static const struct {
      "CapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"},
     {"root listing", "ls -A / | grep -vE '^lib'",
      "bin\ndev\netc\nhome\nopt\nproc\nrun\nsbin\ntmp\nusr\nvar\nworkspace\n"},
-    {"root is read-only", "touch /x /usr/x /etc/x /dev/x 2>&1 | "
-                          "grep -c 'Read-only file system'", "4\n"},
-    {"no shadow", "cat /etc/shadow 2>&1", "cat: /etc/shadow: No such file or "
-                                          "directory\n"},
+    {"root is read-only",
+     "touch /x /usr/x /etc/x /dev/x 2>&1 | "
+     "grep -c 'Read-only file system'",
+     "4\n"},
+    {"no shadow", "cat /etc/shadow 2>&1",
+     "cat: /etc/shadow: No such file or "
+     "directory\n"},
     {"no host names", "cat /etc/hostname; hostname; ls /home /root 2>&1",
-     "box\nbox\nls: cannot access '/root': No such file or directory\n/home:\n"},
-    {"devices", "ls /dev", "fd\nfull\nnull\nrandom\nshm\nstderr\nstdin\nstdout\n"
-                           "urandom\nzero\n"},
+     "box\nbox\nls: cannot access '/root': No such file or "
+     "directory\n/home:\n"},
+    {"devices", "ls /dev",
+     "fd\nfull\nnull\nrandom\nshm\nstderr\nstdin\nstdout\n"
+     "urandom\nzero\n"},
     {"proc has processes only", "ls /proc | grep -v '^[0-9]'",
      "self\nthread-self\n"},
-    {"no network but a dead lo", "ls /sys /proc/net 2>&1; python3 -c "
-                                 "'import socket; "
-                                 "print(socket.if_nameindex())'",
+    {"no network but a dead lo",
+     "ls /sys /proc/net 2>&1; python3 -c "
+     "'import socket; "
+     "print(socket.if_nameindex())'",
      "ls: cannot access '/sys': No such file or directory\n"
      "ls: cannot access '/proc/net': No such file or directory\n"
      "[(1, 'lo')]\n"},
-    {"cgroup is the root", "cut -d: -f3 /proc/self/cgroup | sort -u | "
-                           "grep -v '^/$' | grep -v '^/\\.\\.'", ""},
+    {"cgroup is the root",
+     "cut -d: -f3 /proc/self/cgroup | sort -u | "
+     "grep -v '^/$' | grep -v '^/\\.\\.'",
+     ""},
     {"descriptors", "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 "},
-    {"workspace is ours", "pwd; stat -c %U . /tmp; echo x > a && cat a; "
-                          "df --output=fstype . | tail -1",
+    {"workspace is ours",
+     "pwd; stat -c %U . /tmp; echo x > a && cat a; "
+     "df --output=fstype . | tail -1",
      "/workspace\njob\njob\nx\ntmpfs\n"},
-    {"no mount", "mount -t tmpfs x /tmp >/dev/null 2>&1; echo $?; umount -l "
-                 "/proc >/dev/null 2>&1; echo $?", "32\n32\n"},
+    {"no mount",
+     "mount -t tmpfs x /tmp >/dev/null 2>&1; echo $?; umount -l "
+     "/proc >/dev/null 2>&1; echo $?",
+     "32\n32\n"},
     {"no new namespaces", "unshare -U true 2>&1; unshare -n true 2>&1",
      "unshare: unshare failed: Operation not permitted\n"
      "unshare: unshare failed: Operation not permitted\n"},
     {"stdin is empty", "cat | wc -c", "0\n"},
     {"limits", "ulimit -n; ulimit -c; ulimit -f", "64\n0\n20480\n"},
-    {"init cannot be looked into", "ls /proc/1/fd 2>&1 | tail -1; cat "
-                                   "/proc/1/environ 2>&1",
+    {"init cannot be looked into",
+     "ls /proc/1/fd 2>&1 | tail -1; cat "
+     "/proc/1/environ 2>&1",
      "ls: cannot open directory '/proc/1/fd': Permission denied\n"
      "cat: /proc/1/environ: Permission denied\n"},
 };
@@ -173,10 +185,10 @@ static void kill_ends_the_whole_box(void **state)
 {
     const char *argv[] = {"/bin/sh", "-c",
                           "trap '' TERM INT; (setsid sleep 600 &) ; "
-                          "echo up; sleep 600", NULL};
-    const struct boxrun_job job = {.argv = argv,
-                                   .limits = boxrun_limits,
-                                   .kill_after_ms = 100};
+                          "echo up; sleep 600",
+                          NULL};
+    const struct boxrun_job job = {
+        .argv = argv, .limits = boxrun_limits, .kill_after_ms = 100};
 
     (void)state;
     boxrun_run(&run, &job, &r); /* returns only when every writer is gone */
@@ -202,7 +214,8 @@ static void memory_limit_is_kept(void **state)
 {
     const char *argv[] = {"/usr/bin/python3", "-c",
                           "print('x', flush=True)\nb = bytearray(1 << 30)\n"
-                          "print('never')", NULL};
+                          "print('never')",
+                          NULL};
     struct boxrun_job job = {.argv = argv, .limits = boxrun_limits};
 
     (void)state;
@@ -220,8 +233,10 @@ static void memory_limit_is_kept(void **state)
 static void process_limit_is_kept(void **state)
 {
     (void)state;
-    boxrun_sh(&run, "i=0; while [ $i -lt 100 ]; do sleep 5 & i=$((i+1)); done; "
-                    "echo never", &r);
+    boxrun_sh(&run,
+              "i=0; while [ $i -lt 100 ]; do sleep 5 & i=$((i+1)); done; "
+              "echo never",
+              &r);
     assert_null(strstr(r.out, "never"));
     if (run.ready.controllers & CGROUP_PIDS) {
         assert_int_equal(r.ended.cgroup.processes_peak, 32);

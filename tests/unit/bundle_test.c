@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Does a bundle come back as it was written, and is a lying one refused? */
+/* bundle_test.c - Does a bundle come back as it was written, and is a lying one
+ * refused? */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

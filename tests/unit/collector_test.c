@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Does the collector keep the right bytes, whatever the pieces they come in? */
+/* collector_test.c - Does the collector keep the right bytes, whatever the
+ * pieces they come in? */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,8 +61,8 @@ static size_t expected(uint64_t limit, uint64_t total, char *dst, size_t size)
 static void keeps_head_and_tail(void **state)
 {
     static const uint64_t limits[] = {0, 1, 2, 3, 10, 11, 64, 100};
-    static const uint64_t totals[] = {0, 1, 2, 5, 9, 10, 11, 12, 50, 99, 100,
-                                      101, 1000};
+    static const uint64_t totals[] = {0,  1,  2,  5,   9,   10,  11,
+                                      12, 50, 99, 100, 101, 1000};
     static const size_t pieces[] = {1, 3, 7, 10, 64, 1000};
     char want[4096];
 
@@ -72,15 +73,15 @@ static void keeps_head_and_tail(void **state)
                 struct collector c;
                 collector_init(&c, limits[l]);
                 write_stream(&c, totals[t], pieces[p]);
-                size_t len = expected(limits[l], totals[t], want,
-                                      sizeof(want));
+                size_t len = expected(limits[l], totals[t], want, sizeof(want));
                 struct view got = collector_text(&c);
                 assert_int_equal(c.total, totals[t]);
                 assert_int_equal(collector_is_truncated(&c),
                                  totals[t] > limits[l]);
                 if (got.len != len || memcmp(got.data, want, len) != 0) {
                     fail_msg("limit %llu total %llu piece %zu: got %.*s want "
-                             "%.*s", (unsigned long long)limits[l],
+                             "%.*s",
+                             (unsigned long long)limits[l],
                              (unsigned long long)totals[t], pieces[p],
                              VIEW_ARG(got), (int)len, want);
                 }

@@ -34,11 +34,11 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max_bytes);
-void buf_done(struct buf *b); /* frees; the buffer may be init'ed again */
+void buf_done(struct buf *b);  /* frees; the buffer may be init'ed again */
 void buf_clear(struct buf *b); /* length 0, memory and maximum kept */
 /* ERR_LIMIT when max_bytes would be passed; then nothing was appended. */
-int buf_append(struct buf *b, const void *data, size_t len, struct err *e)
-    MUST_USE;
+int buf_append(struct buf *b, const void *data, size_t len,
+               struct err *e) MUST_USE;
 int buf_printf(struct buf *b, struct err *e, const char *fmt, ...) MUST_USE
     PRINTF_LIKE(3, 4);
 struct view buf_view(const struct buf *b);

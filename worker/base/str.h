@@ -13,8 +13,7 @@
 int str_parse_u64(const char *s, uint64_t *out, struct err *e) MUST_USE;
 int str_parse_i64(const char *s, int64_t *out, struct err *e) MUST_USE;
 /* "1500", "1500ms", "30s", "5m", "2h": milliseconds. A bare number is ms. */
-int str_parse_duration_ms(const char *s, uint64_t *out, struct err *e)
-    MUST_USE;
+int str_parse_duration_ms(const char *s, uint64_t *out, struct err *e) MUST_USE;
 /* "4096", "64KiB", "512MiB", "1GiB" (also k, M, G, all powers of 1024). */
 int str_parse_size(const char *s, uint64_t *out, struct err *e) MUST_USE;
 /* true/false, yes/no, on/off, 1/0. */

@@ -338,10 +338,9 @@ static int boot(struct engine *g, struct err *e)
     }
     log_info("worker started",
              "slots=%u cgroup=%s root=%u brokers=%s queues=%s group=%s",
-             g->slots, cgroup_version_name((enum cgroup_version)
-                                               g->host.cgroup_version),
-             g->host.is_root,
-             config_kafka_get(g->config, "bootstrap.servers"),
+             g->slots,
+             cgroup_version_name((enum cgroup_version)g->host.cgroup_version),
+             g->host.is_root, config_kafka_get(g->config, "bootstrap.servers"),
              g->config->topics_queues, g->config->topics_group);
     tell(g, "worker.started");
     (void)uv_timer_start(&g->heartbeat, on_heartbeat,

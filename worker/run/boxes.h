@@ -21,8 +21,8 @@ unsigned boxes_slots(const struct config *config);
 int boxes_fork_launcher(const struct config *config, int *out_sock,
                         pid_t *out_pid, struct err *e) MUST_USE;
 /* Blocks for the launcher's first packet: what this host gave us. */
-int boxes_wait_ready(int sock, struct launch_ready *out, struct err *e)
-    MUST_USE;
+int boxes_wait_ready(int sock, struct launch_ready *out,
+                     struct err *e) MUST_USE;
 
 struct boxes;
 

@@ -92,8 +92,8 @@ struct view collector_text(struct collector *c)
     }
     if (kept > 0) {
         size_t at = ring_at(c, c->total - kept);
-        size_t first = c->ring_size - at < kept ? c->ring_size - at
-                                                : (size_t)kept;
+        size_t first =
+            c->ring_size - at < kept ? c->ring_size - at : (size_t)kept;
         (void)!buf_append(&c->head, c->ring + at, first, NULL);
         (void)!buf_append(&c->head, c->ring, (size_t)kept - first, NULL);
     }

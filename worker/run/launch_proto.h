@@ -22,8 +22,13 @@ enum launch_type {
 enum launch_network { LAUNCH_NET_NONE, LAUNCH_NET_LOOPBACK };
 
 /* Descriptors of a START, in this order. */
-enum { LAUNCH_FD_BUNDLE, LAUNCH_FD_STDIN, LAUNCH_FD_STDOUT, LAUNCH_FD_STDERR,
-       LAUNCH_FD_COUNT };
+enum {
+    LAUNCH_FD_BUNDLE,
+    LAUNCH_FD_STDIN,
+    LAUNCH_FD_STDOUT,
+    LAUNCH_FD_STDERR,
+    LAUNCH_FD_COUNT
+};
 
 struct launch_request {
     uint32_t type;
@@ -57,14 +62,14 @@ struct launch_ended {
     uint32_t type;
     uint32_t slot;
     uint64_t seq;
-    uint32_t stop;        /* enum launch_stop */
-    uint32_t has_report;  /* init got to say how it went */
-    uint32_t is_refused;  /* no box was made: see error, sys */
+    uint32_t stop;       /* enum launch_stop */
+    uint32_t has_report; /* init got to say how it went */
+    uint32_t is_refused; /* no box was made: see error, sys */
     int32_t sys;
     uint32_t init_status; /* wait status of init itself */
     uint32_t unused;
-    uint64_t clone_us;    /* monotonic: before the clone */
-    uint64_t reaped_us;   /* init reaped: all of the box is gone */
+    uint64_t clone_us;  /* monotonic: before the clone */
+    uint64_t reaped_us; /* init reaped: all of the box is gone */
     struct box_report report;
     struct cgroup_usage cgroup; /* zeros where there is none */
     uint64_t cpu_user_us;

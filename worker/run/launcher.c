@@ -61,7 +61,7 @@ struct slot {
     enum launch_stop stop;
     struct box_limits limits;
     struct cgroup_slot cgroup;
-    int net_fds[2]; /* by enum launch_network */
+    int net_fds[2];                /* by enum launch_network */
     struct proctree_usage watched; /* peaks, where no cgroup is */
 };
 
@@ -110,16 +110,16 @@ static int open_slots(struct launcher *l, struct err *e)
 
 /* What is left for the launcher's life: new namespaces and setns, id maps of
  * other users, signals to them, and emptying its own bounding set. */
-#define KEPT_CAPS                                                             \
-    (UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SETUID |               \
+#define KEPT_CAPS                                                              \
+    (UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SETUID |                \
      UINT64_C(1) << CAP_SETGID | UINT64_C(1) << CAP_KILL)
 
 static int give_up_privilege(struct launcher *l, struct err *e)
 {
     /* Without root the box's user is our user 0, and to map that one the
-     * kernel asks for this too (5.12: user namespaces and file capabilities). */
-    uint64_t kept = KEPT_CAPS |
-                    (l->is_root ? 0 : UINT64_C(1) << CAP_SETFCAP);
+     * kernel asks for this too (5.12: user namespaces and file capabilities).
+     */
+    uint64_t kept = KEPT_CAPS | (l->is_root ? 0 : UINT64_C(1) << CAP_SETFCAP);
 
     if (l->is_root && setgroups(0, NULL) < 0) {
         return err_sys(e, "dropping groups");
@@ -173,8 +173,7 @@ static void say_ready(struct launcher *l, int status, const struct err *e)
     if (status < 0) {
         (void)str_copy(ready.error, sizeof(ready.error), e->msg);
     }
-    (void)!ipc_send(l->spec->engine_sock, &ready, sizeof(ready), NULL, 0,
-                    NULL);
+    (void)!ipc_send(l->spec->engine_sock, &ready, sizeof(ready), NULL, 0, NULL);
 }
 
 /* ---- ending a box ------------------------------------------------------ */
@@ -263,11 +262,12 @@ static int check_request(const struct launcher *l,
 {
     const struct box_limits *limits = &request->limits;
 
-    if (request->slot >= l->spec->slots ||
-        l->slots[request->slot].pid != 0 ||
+    if (request->slot >= l->spec->slots || l->slots[request->slot].pid != 0 ||
         request->network > LAUNCH_NET_LOOPBACK) {
-        return err_set(e, ERR_BUG, "slot %u is not free, or network %u is not "
-                       "known", request->slot, request->network);
+        return err_set(e, ERR_BUG,
+                       "slot %u is not free, or network %u is not "
+                       "known",
+                       request->slot, request->network);
     }
     if (limits->memory_bytes == 0 || limits->workspace_bytes == 0 ||
         limits->tmp_bytes == 0 || limits->cpu_time_ms == 0 ||
@@ -338,8 +338,8 @@ static int clone_box(struct launcher *l, struct slot *slot, const int *fds,
                       fds[LAUNCH_FD_STDERR]},
     };
     slot->clone_us = clock_mono_us();
-    slot->pid = proc_clone(ns_clone_flags(), v2_cgroup_fd(l, slot),
-                           &slot->pidfd);
+    slot->pid =
+        proc_clone(ns_clone_flags(), v2_cgroup_fd(l, slot), &slot->pidfd);
     if (slot->pid == 0) {
         close(go_write); /* or we would never see the launcher's end go */
         box_init(&child);
@@ -520,9 +520,8 @@ static void close_all(struct launcher *l)
 
 static void serve(struct launcher *l)
 {
-    const int every_ms = l->cgroups.controllers & CGROUP_CPUACCT
-                             ? WATCH_MS
-                             : WATCH_NO_CGROUP_MS;
+    const int every_ms =
+        l->cgroups.controllers & CGROUP_CPUACCT ? WATCH_MS : WATCH_NO_CGROUP_MS;
     uint64_t next_look_ms = 0;
 
     for (;;) {

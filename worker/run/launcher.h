@@ -11,7 +11,7 @@ struct launcher_spec {
     int engine_sock;
     unsigned slots;
     uint64_t uid_base;
-    const char *cgroup;        /* auto, v2, v1, none */
+    const char *cgroup; /* auto, v2, v1, none */
     const char *cgroup_parent;
     struct seccomp_program seccomp;
 };

@@ -77,8 +77,7 @@ static void tell(struct work *w, const char *type, const char *status)
 {
     struct event event;
     struct event_attribute attributes[] = {
-        EVENT_ATTR_TEXT("messaging.destination.name",
-                        view_of(w->origin.topic)),
+        EVENT_ATTR_TEXT("messaging.destination.name", view_of(w->origin.topic)),
         EVENT_ATTR_INT("messaging.destination.partition.id",
                        w->origin.partition),
         EVENT_ATTR_INT("messaging.kafka.offset", w->origin.offset),
@@ -144,8 +143,7 @@ static uint64_t attempt_of(const struct kafka_in_msg *msg)
     return 1;
 }
 
-static struct work *work_new(struct pipeline *p,
-                             const struct kafka_in_msg *msg)
+static struct work *work_new(struct pipeline *p, const struct kafka_in_msg *msg)
 {
     struct work *w = xcalloc(1, sizeof(*w));
 
@@ -238,8 +236,8 @@ static bool decode(struct work *w)
     enum job_reject_reason reason = JOB_REJECT_NONE;
     struct err e;
 
-    if (job_identify(value.data, value.len, &opts, &w->identity, &reason,
-                     &e) < 0) {
+    if (job_identify(value.data, value.len, &opts, &w->identity, &reason, &e) <
+        0) {
         bury(w, reason, &e);
         return false;
     }
@@ -541,8 +539,7 @@ static void done(struct work *w)
     p->counts.unpublished--;
     p->counts.finished++;
     p->counts.succeeded += !w->is_dead_letter && w->status == STATUS_SUCCESS;
-    log_debug("job done", "job_id=%.*s status=%s",
-              VIEW_ARG(w->identity.job_id),
+    log_debug("job done", "job_id=%.*s status=%s", VIEW_ARG(w->identity.job_id),
               w->is_dead_letter ? "dead" : status_name(w->status));
     kafka_in_done(p->in, &w->msg);
     work_free(w);

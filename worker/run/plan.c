@@ -140,7 +140,8 @@ static int refuse_unmet(const struct job *job, const struct launch_ready *host,
     }
     if (job->limits.cpu_quota_millicores != RECORD_NO_UINT &&
         !(host->controllers & CGROUP_CPU)) {
-        return err_set(e, ERR_SYSTEM, "limits.cpu_quota_millicores: no "
+        return err_set(e, ERR_SYSTEM,
+                       "limits.cpu_quota_millicores: no "
                        "writable cpu cgroup on this worker");
     }
     return 0;
@@ -171,17 +172,20 @@ static void plan_limits(const struct job *job, const struct config *config,
         .max_open_files = l->max_open_files,
         .cpu_quota_millicores = l->cpu_quota_millicores,
     };
-    out->network = job->network.present &&
-                           job->network.mode == JOB_NETWORK_LOOPBACK
-                       ? LAUNCH_NET_LOOPBACK
-                       : LAUNCH_NET_NONE;
+    out->network =
+        job->network.present && job->network.mode == JOB_NETWORK_LOOPBACK
+            ? LAUNCH_NET_LOOPBACK
+            : LAUNCH_NET_NONE;
 }
 
 /* ---- the bundle -------------------------------------------------------- */
 
 static const char *const base_env[] = {
-    "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/workspace", "USER=job",
-    "LANG=C.UTF-8", "TMPDIR=/tmp",
+    "PATH=/usr/local/bin:/usr/bin:/bin",
+    "HOME=/workspace",
+    "USER=job",
+    "LANG=C.UTF-8",
+    "TMPDIR=/tmp",
 };
 
 static bool is_set_by_job(const struct job *job, const char *pair)
@@ -226,12 +230,10 @@ static int put_defaults(struct buf *b, const struct job *job,
 }
 
 static int put_env(struct buf *b, const struct job *job,
-                   const struct runtime *rt, uint32_t *out_count,
-                   struct err *e)
+                   const struct runtime *rt, uint32_t *out_count, struct err *e)
 {
     *out_count = 0;
-    if (put_defaults(b, job, base_env, ARRAY_LEN(base_env), out_count, e) <
-            0 ||
+    if (put_defaults(b, job, base_env, ARRAY_LEN(base_env), out_count, e) < 0 ||
         put_defaults(b, job, rt->env, ARRAY_LEN(rt->env), out_count, e) < 0) {
         return -1;
     }
@@ -317,8 +319,7 @@ static int write_bundle(const struct job *job, const struct runtime *rt,
 
     (void)put_program(NULL, job, rt, interpreter, &argc, e);
     (void)put_env(NULL, job, rt, &envc, e);
-    if (bundle_begin(b, argc + (uint32_t)job->args_count, envc, files, e) <
-            0 ||
+    if (bundle_begin(b, argc + (uint32_t)job->args_count, envc, files, e) < 0 ||
         put_program(b, job, rt, interpreter, &argc, e) < 0) {
         return -1;
     }
@@ -349,8 +350,8 @@ int plan_make(const struct job *job, const struct config *config,
     }
     if (runtimes_find(job->language, job->language_version, &rt, &interpreter,
                       e) < 0) {
-        *out_status = e->kind == ERR_INPUT ? STATUS_VALIDATION_ERROR
-                                           : STATUS_SETUP_ERROR;
+        *out_status =
+            e->kind == ERR_INPUT ? STATUS_VALIDATION_ERROR : STATUS_SETUP_ERROR;
         return -1;
     }
     if (write_bundle(job, rt, interpreter, &out->bundle, e) < 0) {

@@ -88,15 +88,15 @@ static void add_isolation(struct result_isolation *iso,
                           const struct launch_ended *ended,
                           const struct report_worker *worker)
 {
-    uint32_t verified = ended->has_report ? ended->report.verified
-                                          : BOX_VERIFIED_ALL;
+    uint32_t verified =
+        ended->has_report ? ended->report.verified : BOX_VERIFIED_ALL;
 
     iso->present = true;
     iso->user_ns = iso->pid_ns = iso->mount_ns = iso->net_ns = iso->ipc_ns =
         iso->uts_ns = iso->cgroup_ns = true;
     iso->cgroup = (int)worker->boxes->cgroup_version;
-    iso->seccomp = view_of(verified & BOX_VERIFIED_SECCOMP ? SECCOMP_PROFILE
-                                                           : "none");
+    iso->seccomp =
+        view_of(verified & BOX_VERIFIED_SECCOMP ? SECCOMP_PROFILE : "none");
     iso->landlock = 0;
     iso->no_new_privs = verified & BOX_VERIFIED_NO_NEW_PRIVS;
     iso->root_read_only = verified & BOX_VERIFIED_ROOT_READ_ONLY;
@@ -270,7 +270,8 @@ int report_encode(struct result *result, const struct report_worker *worker,
         if (!halve(is_out ? &result->stdout_ : &result->stderr_,
                    is_out ? &result->stdout_truncated
                           : &result->stderr_truncated)) {
-            return err_set(e, ERR_LIMIT, "result.max_bytes: the result is "
+            return err_set(e, ERR_LIMIT,
+                           "result.max_bytes: the result is "
                            "larger than %zu bytes even without output",
                            (size_t)worker->result_max_bytes);
         }

@@ -96,12 +96,15 @@ static int unknown(struct view language, bool is_known, struct view version,
                    struct err *e)
 {
     if (is_known) {
-        return err_set(e, ERR_INPUT, "language_version: %.*s has no version "
-                       "\"%.*s\" on this worker", VIEW_ARG(language),
-                       VIEW_ARG(version));
+        return err_set(e, ERR_INPUT,
+                       "language_version: %.*s has no version "
+                       "\"%.*s\" on this worker",
+                       VIEW_ARG(language), VIEW_ARG(version));
     }
-    return err_set(e, ERR_INPUT, "language: \"%.*s\" is not one of python, "
-                   "shell, node, binary", VIEW_ARG(language));
+    return err_set(e, ERR_INPUT,
+                   "language: \"%.*s\" is not one of python, "
+                   "shell, node, binary",
+                   VIEW_ARG(language));
 }
 
 int runtimes_find(struct view language, struct view version,
@@ -122,9 +125,10 @@ int runtimes_find(struct view language, struct view version,
             continue;
         }
         if (!found[i].path) {
-            return err_set(e, ERR_SYSTEM, "language: %s is not installed on "
-                           "this worker (looked for %s)", labels[i],
-                           rows[i].interpreters[0]);
+            return err_set(e, ERR_SYSTEM,
+                           "language: %s is not installed on "
+                           "this worker (looked for %s)",
+                           labels[i], rows[i].interpreters[0]);
         }
         *out = &rows[i];
         *out_path = rows[i].interpreters[0] ? found[i].path : NULL;

@@ -11,13 +11,13 @@
 #define RUNTIMES_FLAGS_MAX 4
 
 struct runtime {
-    const char *name;       /* the job's `language` */
-    const char *version;    /* the job's `language_version`, NULL: none given */
+    const char *name;    /* the job's `language` */
+    const char *version; /* the job's `language_version`, NULL: none given */
     /* Absolute paths, the first that is there wins; none at all: the job's own
      * file is executed. */
     const char *interpreters[4];
     const char *flags[RUNTIMES_FLAGS_MAX];
-    const char *code_file;  /* where `code` is put, below /workspace */
+    const char *code_file; /* where `code` is put, below /workspace */
     unsigned code_mode;
     /* "NAME=value" put before the job's own environment. */
     const char *env[4];

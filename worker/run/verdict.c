@@ -31,10 +31,10 @@ uint64_t verdict_memory_bytes(const struct launch_ended *ended)
 
 uint64_t verdict_wall_us(const struct launch_ended *ended)
 {
-    uint64_t from = ended->report.exec_us ? ended->report.exec_us
-                                          : ended->clone_us;
-    uint64_t to = ended->report.end_us ? ended->report.end_us
-                                       : ended->reaped_us;
+    uint64_t from =
+        ended->report.exec_us ? ended->report.exec_us : ended->clone_us;
+    uint64_t to =
+        ended->report.end_us ? ended->report.end_us : ended->reaped_us;
 
     return to > from ? to - from : 0;
 }
@@ -93,8 +93,7 @@ static bool is_wall(const struct verdict_facts *f, struct verdict *v)
 {
     return f->stop == VERDICT_STOP_WALL &&
            set_limit(v, STATUS_BY_WORKER_TIMER, STATUS_LIMIT_WALL_TIME,
-                     f->plan->wall_time_ms,
-                     verdict_wall_us(f->ended) / 1000);
+                     f->plan->wall_time_ms, verdict_wall_us(f->ended) / 1000);
 }
 
 static bool is_cpu(const struct verdict_facts *f, struct verdict *v)
@@ -102,8 +101,8 @@ static bool is_cpu(const struct verdict_facts *f, struct verdict *v)
     uint64_t limit_ms = f->plan->box.cpu_time_ms;
     uint64_t used_ms = verdict_cpu_us(f->ended) / 1000;
     int number = own_signal(f);
-    bool by_rlimit = number == SIGXCPU ||
-                     (number == SIGKILL && used_ms >= limit_ms);
+    bool by_rlimit =
+        number == SIGXCPU || (number == SIGKILL && used_ms >= limit_ms);
 
     if (f->ended->stop != LAUNCH_STOP_CPU && !by_rlimit) {
         return false;
@@ -119,8 +118,8 @@ static bool is_memory(const struct verdict_facts *f, struct verdict *v)
     if (!by_watch && f->ended->cgroup.oom_kills == 0) {
         return false;
     }
-    return set_limit(v, by_watch ? STATUS_BY_WORKER_GUARD
-                                 : STATUS_BY_KERNEL_OOM,
+    return set_limit(v,
+                     by_watch ? STATUS_BY_WORKER_GUARD : STATUS_BY_KERNEL_OOM,
                      STATUS_LIMIT_MEMORY, f->plan->box.memory_bytes,
                      verdict_memory_bytes(f->ended));
 }
@@ -134,8 +133,7 @@ static bool is_output(const struct verdict_facts *f, struct verdict *v)
     }
     return f->stop == VERDICT_STOP_STDERR &&
            set_limit(v, STATUS_BY_WORKER_GUARD, STATUS_LIMIT_STDERR,
-                     plan_flood_bytes(f->plan->stderr_bytes),
-                     f->stderr_total);
+                     plan_flood_bytes(f->plan->stderr_bytes), f->stderr_total);
 }
 
 /* A program that was refused a process and still ended well got what it
@@ -153,8 +151,8 @@ static bool is_processes(const struct verdict_facts *f, struct verdict *v)
 static bool is_disk(const struct verdict_facts *f, struct verdict *v)
 {
     const struct box_report *r = &f->ended->report;
-    bool no_room_for_files = f->ended->has_report &&
-                             r->phase == BOX_PHASE_FILES && r->sys == ENOSPC;
+    bool no_room_for_files =
+        f->ended->has_report && r->phase == BOX_PHASE_FILES && r->sys == ENOSPC;
 
     if (own_signal(f) == SIGXFSZ) {
         return set_limit(v, STATUS_BY_RLIMIT, STATUS_LIMIT_FILE_SIZE,
@@ -226,8 +224,7 @@ static bool is_internal(const struct verdict_facts *f, struct verdict *v)
 {
     (void)v;
     return !f->ended->has_report && !f->ended->is_refused &&
-           f->stop == VERDICT_STOP_NONE &&
-           f->ended->stop == LAUNCH_STOP_NONE &&
+           f->stop == VERDICT_STOP_NONE && f->ended->stop == LAUNCH_STOP_NONE &&
            f->ended->cgroup.oom_kills == 0;
 }
 
@@ -315,8 +312,7 @@ void verdict_make(const struct verdict_facts *facts, struct verdict *out)
     }
     enum status picked = status_pick(holding);
     for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
-        if (holding && found[i].status == picked &&
-            tests[i].status == picked) {
+        if (holding && found[i].status == picked && tests[i].status == picked) {
             *out = found[i];
             break;
         }

@@ -24,8 +24,7 @@ struct telemetry {
 };
 
 int telemetry_open(const struct config *config, uv_loop_t *loop,
-                   const char *worker_id, struct telemetry **out,
-                   struct err *e)
+                   const char *worker_id, struct telemetry **out, struct err *e)
 {
     struct telemetry *t = xcalloc(1, sizeof(*t));
 

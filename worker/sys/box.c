@@ -2,12 +2,12 @@
 /* box.c - theory of operation: read this first.
  *
  *   engine            unprivileged, speaks Kafka; knows what a job is
- *     │ request + descriptors (SOCK_SEQPACKET)
+ *     | request + descriptors (SOCK_SEQPACKET)
  *   launcher          root or root of a user namespace; in the template root
- *     │ clone3: new user, pid, mount, ipc, uts namespaces; from inside an
- *     │ empty network namespace that belongs to the slot
+ *     | clone3: new user, pid, mount, ipc, uts namespaces; from inside an
+ *     | empty network namespace that belongs to the slot
  *   box init (here)   pid 1 inside; builds the box around itself, gives every
- *     │ vfork, exec   privilege away, only then reads what the job brought
+ *     | vfork, exec   privilege away, only then reads what the job brought
  *   payload
  *
  * The steps below run in this order, each for the reason given. A step that
@@ -112,7 +112,7 @@ static int close_the_rest(struct init *in)
     const struct box_child *c = in->child;
     const int wanted[] = {c->report_fd, c->bundle_fd, c->stdio_fds[0],
                           c->stdio_fds[1], c->stdio_fds[2]};
-    int keep[ARRAY_LEN(wanted)];
+    int keep[ARRAY_LEN(wanted)] = {0};
 
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         insert_sorted(keep, i, wanted[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* box.h - a box from the inside: what its init (pid 1) does, in order.
  *
- *     launcher ── clone3 ──> box init ── vfork, exec ──> payload
+ *     launcher -- clone3 --> box init -- vfork, exec --> payload
  *                            reaps, measures, reports
  *
  * The box lives as long as its init: when it ends, for whatever reason, the
@@ -52,14 +52,14 @@ enum {
 
 /* Init's only message, one write of fewer than PIPE_BUF bytes. */
 struct box_report {
-    uint32_t phase; /* enum box_phase */
-    int32_t sys;    /* errno of the failure, 0 without one */
+    uint32_t phase;       /* enum box_phase */
+    int32_t sys;          /* errno of the failure, 0 without one */
     uint32_t wait_status; /* of the payload */
     uint32_t verified;
-    uint32_t full;        /* MOUNTS_FULL_... at the end */
+    uint32_t full; /* MOUNTS_FULL_... at the end */
     uint32_t unused;
-    uint64_t used_bytes;  /* in /workspace and /tmp at the end */
-    uint64_t exec_us;     /* monotonic clock */
+    uint64_t used_bytes; /* in /workspace and /tmp at the end */
+    uint64_t exec_us;    /* monotonic clock */
     uint64_t end_us;
     uint64_t io_read_bytes;
     uint64_t io_write_bytes;

@@ -48,8 +48,9 @@ static int start_ticks(const char *pid, unsigned long long *out)
         return -1;
     }
     char *at = strrchr(stat, ')'); /* the name may hold anything */
-    if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-                              "%*u %*u %*d %*d %*d %*d %*d %*d %llu",
+    if (!at || sscanf(at + 1,
+                      " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+                      "%*u %*u %*d %*d %*d %*d %*d %*d %llu",
                       out) != 1) {
         return -1;
     }
@@ -100,8 +101,8 @@ static void remove_worker_dir(int root_fd, const char *name)
         if (strncmp(entry->d_name, "slot", 4) != 0) {
             continue;
         }
-        int slot = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY |
-                                                 O_CLOEXEC);
+        int slot =
+            openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (slot >= 0) {
             kill_tasks(slot);
             close(slot);
@@ -193,8 +194,9 @@ static bool open_v2(struct cgroups *c, const char *fs_root, const char *parent)
     AUTO_FD int fd = open(fs_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     c->version = CGROUP_V2;
-    if (fd < 0 || fd_read_small(fd, "cgroup.controllers", controllers,
-                                sizeof(controllers)) <= 0 ||
+    if (fd < 0 ||
+        fd_read_small(fd, "cgroup.controllers", controllers,
+                      sizeof(controllers)) <= 0 ||
         !strstr(controllers, "memory") || !strstr(controllers, "pids")) {
         return false;
     }
@@ -278,8 +280,8 @@ static int open_slot_dir(const struct cgroups *c, struct cgroup_slot *slot,
         return -1;
     }
     if (c->version == CGROUP_V1) {
-        slot->enter_fd[i] = openat(slot->dir_fd[i], "tasks",
-                                   O_WRONLY | O_CLOEXEC);
+        slot->enter_fd[i] =
+            openat(slot->dir_fd[i], "tasks", O_WRONLY | O_CLOEXEC);
         return slot->enter_fd[i] < 0 ? -1 : 0;
     }
     return 0;
@@ -410,8 +412,10 @@ static int write_limits(const struct cgroups *c, struct cgroup_slot *slot,
         (!slot->is_set ||
          old->cpu_quota_millicores != l->cpu_quota_millicores) &&
         write_cpu(c, slot->dir_fd[cpu], l->cpu_quota_millicores) < 0) {
-        return err_sys(e, "limits.cpu_quota_millicores: the cgroup refused "
-                       "%" PRIu64, l->cpu_quota_millicores);
+        return err_sys(e,
+                       "limits.cpu_quota_millicores: the cgroup refused "
+                       "%" PRIu64,
+                       l->cpu_quota_millicores);
     }
     slot->set = *l;
     slot->is_set = true;
@@ -464,8 +468,8 @@ int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
         return -1;
     }
     if (memory >= 0 && c->version == CGROUP_V1) {
-        (void)fd_write_small(slot->dir_fd[memory],
-                             "memory.max_usage_in_bytes", "0");
+        (void)fd_write_small(slot->dir_fd[memory], "memory.max_usage_in_bytes",
+                             "0");
     }
     slot->oom_before = oom_kills(c, slot);
     slot->pids_failed_before = pids_failed(c, slot);
@@ -512,8 +516,7 @@ void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
 int cgroup_enter(const struct cgroups *c, const struct cgroup_slot *slot)
 {
     for (size_t i = 0; i < c->tree_count; i++) {
-        if (slot->enter_fd[i] >= 0 &&
-            write(slot->enter_fd[i], "0", 1) != 1) {
+        if (slot->enter_fd[i] >= 0 && write(slot->enter_fd[i], "0", 1) != 1) {
             return -1;
         }
     }

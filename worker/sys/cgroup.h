@@ -53,9 +53,9 @@ struct cgroup_slot {
 struct cgroup_usage {
     uint64_t memory_peak_bytes;
     uint64_t cpu_us;
-    uint64_t processes_peak;  /* the box's init not counted */
-    uint64_t oom_kills;       /* in this job */
-    uint64_t forks_refused;   /* in this job, by the pids limit */
+    uint64_t processes_peak; /* the box's init not counted */
+    uint64_t oom_kills;      /* in this job */
+    uint64_t forks_refused;  /* in this job, by the pids limit */
 };
 
 /* wanted: "auto", "v2", "v1", "none". fs_root: "/sys/fs/cgroup" (tests pass a
@@ -80,6 +80,6 @@ void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
 uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
                             const struct cgroup_slot *slot);
 /* In the child: -1 with errno. Safe after clone. */
-int cgroup_enter(const struct cgroups *c, const struct cgroup_slot *slot)
-    MUST_USE;
+int cgroup_enter(const struct cgroups *c,
+                 const struct cgroup_slot *slot) MUST_USE;
 const char *cgroup_version_name(enum cgroup_version version);

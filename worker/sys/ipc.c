@@ -103,8 +103,10 @@ ssize_t ipc_recv(int sock, void *data, size_t size, int *fds, size_t max_fds,
                 close(take_fd(&fds[i]));
             }
         }
-        return err_set(e, ERR_BUG, "ipc: a packet over %zu bytes or %zu "
-                       "descriptors", size, max_fds);
+        return err_set(e, ERR_BUG,
+                       "ipc: a packet over %zu bytes or %zu "
+                       "descriptors",
+                       size, max_fds);
     }
     return n;
 }

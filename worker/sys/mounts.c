@@ -30,28 +30,27 @@ static const struct {
     const char *path;
     mode_t mode;
 } template_dirs[] = {
-    {BASE "/usr", 0755},  {BASE "/etc", 0755},       {BASE "/dev", 0755},
-    {BASE "/proc", 0555}, {BASE "/tmp", 01777},      {BASE "/workspace", 0755},
-    {BASE "/var", 0755},  {BASE "/run", 0755},       {BASE "/home", 0755},
+    {BASE "/usr", 0755},  {BASE "/etc", 0755},  {BASE "/dev", 0755},
+    {BASE "/proc", 0555}, {BASE "/tmp", 01777}, {BASE "/workspace", 0755},
+    {BASE "/var", 0755},  {BASE "/run", 0755},  {BASE "/home", 0755},
     {BASE "/opt", 0755},
 };
 
 /* With a merged /usr these are links and are made again as links; otherwise
  * directories, bound read-only like /usr. */
-static const char *const usr_links[] = {"bin", "sbin", "lib", "lib32", "lib64",
-                                        "libx32"};
+static const char *const usr_links[] = {"bin",   "sbin",  "lib",
+                                        "lib32", "lib64", "libx32"};
 
 /* What programs under /usr need of /etc: copied, not bound, so that a box
  * never sees the rest and each costs no mount. Patterns match names in /etc;
  * links and small regular files are taken, directories one level deep. */
 static const char *const etc_names[] = {
-    "alternatives",   /* awk, cc, java, ... are links through here */
-    "ld.so.cache",    /* without it every exec searches directories */
-    "ld.so.conf",     "ld.so.conf.d",
-    "python3*",       /* sitecustomize of Debian's python */
-    "java-*",         /* JAVA_HOME/conf of Debian's OpenJDK is a link here */
-    "localtime",      "mime.types",
-    "protocols",      "services",
+    "alternatives", /* awk, cc, java, ... are links through here */
+    "ld.so.cache",  /* without it every exec searches directories */
+    "ld.so.conf",   "ld.so.conf.d", "python3*", /* sitecustomize of Debian's
+                                                   python */
+    "java-*", /* JAVA_HOME/conf of Debian's OpenJDK is a link here */
+    "localtime",    "mime.types",   "protocols", "services",
 };
 #define ETC_FILE_MAX_BYTES (1u << 20)
 
@@ -99,8 +98,7 @@ static int set_read_only(const char *path, uint64_t extra, unsigned flags,
     return 0;
 }
 
-static int bind_read_only(const char *source, const char *target,
-                          struct err *e)
+static int bind_read_only(const char *source, const char *target, struct err *e)
 {
     if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0) {
         return err_sys(e, "binding %s", source);
@@ -325,7 +323,7 @@ static int add_empty_proc(struct err *e)
 
     if (pid == 0) {
         _exit(mount("proc", BASE "/proc", "proc", PROC_FLAGS, NULL) < 0 ? errno
-                                                                      : 0);
+                                                                        : 0);
     }
     if (pid < 0 || waitpid(pid, &status, 0) < 0) {
         return err_sys(e, "making the process that mounts /proc");
@@ -333,7 +331,7 @@ static int add_empty_proc(struct err *e)
     if (status != 0) {
         errno = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
         return err_sys(e, "mounting /proc (a container that masks /proc "
-                       "does not allow it)");
+                          "does not allow it)");
     }
     return 0;
 }

@@ -18,13 +18,13 @@
  * and pivots into it. Afterwards the caller sees nothing else of the host:
  * open what is needed before. is_root: device nodes can be made; without,
  * they are bound from the host's /dev. */
-int mounts_enter_template(int already_unshared, int is_root, struct err *e)
-    MUST_USE;
+int mounts_enter_template(int already_unshared, int is_root,
+                          struct err *e) MUST_USE;
 
 /* In the box, before capabilities are gone. On failure -1 with errno and the
  * step's name. Safe after clone. */
-int mounts_apply(const struct box_limits *limits, const char **out_step)
-    MUST_USE;
+int mounts_apply(const struct box_limits *limits,
+                 const char **out_step) MUST_USE;
 
 /* Flags for box_full: which of the box's own file systems is full. */
 enum {

@@ -93,7 +93,7 @@ int ns_become_root(struct err *e)
 
     if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) {
         return err_sys(e, "making a user namespace (unprivileged user "
-                       "namespaces may be switched off on this host)");
+                          "namespaces may be switched off on this host)");
     }
     /* A process that changed its user is not dumpable, and then its own
      * /proc files belong to root. */

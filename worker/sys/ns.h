@@ -14,10 +14,10 @@
  * cgroup namespace is unshared once the box is in its cgroup, so that the
  * box's own cgroup is the root it sees. */
 struct ns_row {
-    const char *name;   /* "user_ns", ...: as in the isolation block */
-    const char *file;   /* in /proc/PID/ns */
+    const char *name;    /* "user_ns", ...: as in the isolation block */
+    const char *file;    /* in /proc/PID/ns */
     uint64_t clone_flag; /* CLONE_NEW... */
-    int in_clone;       /* part of the box's clone3 */
+    int in_clone;        /* part of the box's clone3 */
 };
 
 extern const struct ns_row ns_rows[];

@@ -14,8 +14,10 @@ static int change_user(const char *user, struct err *e)
     const struct passwd *pw = getpwnam(user);
 
     if (!pw) {
-        return err_set(e, ERR_INPUT, "worker.user: no user \"%s\" on this "
-                       "host", user);
+        return err_set(e, ERR_INPUT,
+                       "worker.user: no user \"%s\" on this "
+                       "host",
+                       user);
     }
     if (pw->pw_uid == 0) {
         return err_set(e, ERR_INPUT, "worker.user: \"%s\" is root", user);

@@ -67,9 +67,8 @@ static int read_all(int proc_dir_fd, struct rows *rows)
     while ((entry = readdir(dir))) {
         char path[300];
         char text[1024];
-        struct row row = {.pid = atoll(entry->d_name) > 0
-                                     ? (pid_t)atoll(entry->d_name)
-                                     : 0};
+        struct row row = {
+            .pid = atoll(entry->d_name) > 0 ? (pid_t)atoll(entry->d_name) : 0};
 
         (void)snprintf(path, sizeof(path), "%s/stat", entry->d_name);
         if (row.pid > 0 &&

@@ -17,5 +17,5 @@ struct proctree_usage {
 
 /* 0, or -1 when /proc could not be read. Reads every process of the host:
  * call it a few times a second, no more. */
-int proctree_sum(int proc_dir_fd, pid_t init, struct proctree_usage *out)
-    MUST_USE;
+int proctree_sum(int proc_dir_fd, pid_t init,
+                 struct proctree_usage *out) MUST_USE;

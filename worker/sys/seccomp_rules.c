@@ -11,91 +11,223 @@
 
 #include "base/base.h"
 
-static const char *const files[] = {
-    "access", "chdir", "chmod", "close", "close_range", "copy_file_range",
-    "creat", "dup", "dup2", "dup3", "faccessat", "faccessat2", "fadvise64",
-    "fallocate", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fcntl",
-    "fdatasync", "flock", "fstat", "fstatfs", "fsync", "ftruncate",
-    "futimesat", "getcwd", "getdents", "getdents64", "link", "linkat", "lseek",
-    "lstat", "mkdir", "mkdirat", "newfstatat", "open", "openat", "openat2",
-    "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read",
-    "readahead", "readlink", "readlinkat", "readv", "rename", "renameat",
-    "renameat2", "rmdir", "sendfile", "splice", "stat", "statfs", "statx",
-    "symlink", "symlinkat", "sync_file_range", "syncfs", "tee", "truncate",
-    "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes", "vmsplice",
-    "write", "writev", "fgetxattr", "flistxattr", "getxattr", "lgetxattr",
-    "listxattr", "llistxattr", "memfd_create",
-    "inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch",
-    NULL};
+static const char *const files[] = {"access",
+                                    "chdir",
+                                    "chmod",
+                                    "close",
+                                    "close_range",
+                                    "copy_file_range",
+                                    "creat",
+                                    "dup",
+                                    "dup2",
+                                    "dup3",
+                                    "faccessat",
+                                    "faccessat2",
+                                    "fadvise64",
+                                    "fallocate",
+                                    "fchdir",
+                                    "fchmod",
+                                    "fchmodat",
+                                    "fchmodat2",
+                                    "fcntl",
+                                    "fdatasync",
+                                    "flock",
+                                    "fstat",
+                                    "fstatfs",
+                                    "fsync",
+                                    "ftruncate",
+                                    "futimesat",
+                                    "getcwd",
+                                    "getdents",
+                                    "getdents64",
+                                    "link",
+                                    "linkat",
+                                    "lseek",
+                                    "lstat",
+                                    "mkdir",
+                                    "mkdirat",
+                                    "newfstatat",
+                                    "open",
+                                    "openat",
+                                    "openat2",
+                                    "pread64",
+                                    "preadv",
+                                    "preadv2",
+                                    "pwrite64",
+                                    "pwritev",
+                                    "pwritev2",
+                                    "read",
+                                    "readahead",
+                                    "readlink",
+                                    "readlinkat",
+                                    "readv",
+                                    "rename",
+                                    "renameat",
+                                    "renameat2",
+                                    "rmdir",
+                                    "sendfile",
+                                    "splice",
+                                    "stat",
+                                    "statfs",
+                                    "statx",
+                                    "symlink",
+                                    "symlinkat",
+                                    "sync_file_range",
+                                    "syncfs",
+                                    "tee",
+                                    "truncate",
+                                    "umask",
+                                    "unlink",
+                                    "unlinkat",
+                                    "utime",
+                                    "utimensat",
+                                    "utimes",
+                                    "vmsplice",
+                                    "write",
+                                    "writev",
+                                    "fgetxattr",
+                                    "flistxattr",
+                                    "getxattr",
+                                    "lgetxattr",
+                                    "listxattr",
+                                    "llistxattr",
+                                    "memfd_create",
+                                    "inotify_add_watch",
+                                    "inotify_init",
+                                    "inotify_init1",
+                                    "inotify_rm_watch",
+                                    NULL};
 
 /* On what a box can open: files, pipes, sockets, harmless devices. The ones
  * that reach further (TIOCSTI) need a terminal, and there is none: no tty and
  * no ptmx node, and stdio is pipes. */
 static const char *const device_control[] = {"ioctl", NULL};
 
-static const char *const ownership[] = {
-    "chown", "fchown", "fchownat", "lchown", NULL};
+static const char *const ownership[] = {"chown", "fchown", "fchownat", "lchown",
+                                        NULL};
 
 static const char *const memory[] = {
-    "brk", "madvise", "membarrier", "mincore", "mlock", "mlock2", "mlockall",
-    "mmap", "mprotect", "mremap", "msync", "munlock", "munlockall", "munmap",
-    "pkey_alloc", "pkey_free", "pkey_mprotect", "get_mempolicy",
-    "set_mempolicy", "mbind", NULL};
+    "brk",           "madvise",       "membarrier",
+    "mincore",       "mlock",         "mlock2",
+    "mlockall",      "mmap",          "mprotect",
+    "mremap",        "msync",         "munlock",
+    "munlockall",    "munmap",        "pkey_alloc",
+    "pkey_free",     "pkey_mprotect", "get_mempolicy",
+    "set_mempolicy", "mbind",         NULL};
 
-static const char *const processes[] = {
-    "execve", "execveat", "exit", "exit_group", "fork", "getpgid", "getpgrp",
-    "getpid", "getppid", "getpriority", "getrlimit", "getrusage", "getsid",
-    "gettid", "kill", "pidfd_open", "pidfd_send_signal", "prlimit64",
-    "rseq", "set_robust_list", "get_robust_list", "set_tid_address", "setpgid",
-    "setpriority", "setrlimit", "setsid", "tgkill", "times", "tkill", "vfork",
-    "wait4", "waitid", "waitpid", "arch_prctl", "capget", "capset", "prctl",
-    "getcpu", "restart_syscall", NULL};
+static const char *const processes[] = {"execve",
+                                        "execveat",
+                                        "exit",
+                                        "exit_group",
+                                        "fork",
+                                        "getpgid",
+                                        "getpgrp",
+                                        "getpid",
+                                        "getppid",
+                                        "getpriority",
+                                        "getrlimit",
+                                        "getrusage",
+                                        "getsid",
+                                        "gettid",
+                                        "kill",
+                                        "pidfd_open",
+                                        "pidfd_send_signal",
+                                        "prlimit64",
+                                        "rseq",
+                                        "set_robust_list",
+                                        "get_robust_list",
+                                        "set_tid_address",
+                                        "setpgid",
+                                        "setpriority",
+                                        "setrlimit",
+                                        "setsid",
+                                        "tgkill",
+                                        "times",
+                                        "tkill",
+                                        "vfork",
+                                        "wait4",
+                                        "waitid",
+                                        "waitpid",
+                                        "arch_prctl",
+                                        "capget",
+                                        "capset",
+                                        "prctl",
+                                        "getcpu",
+                                        "restart_syscall",
+                                        NULL};
 
 static const char *const identity[] = {
-    "getegid", "geteuid", "getgid", "getgroups", "getresgid", "getresuid",
-    "getuid", "setgid", "setgroups", "setregid", "setresgid", "setresuid",
-    "setreuid", "setuid", "setfsgid", "setfsuid", NULL};
+    "getegid",  "geteuid", "getgid",    "getgroups", "getresgid", "getresuid",
+    "getuid",   "setgid",  "setgroups", "setregid",  "setresgid", "setresuid",
+    "setreuid", "setuid",  "setfsgid",  "setfsuid",  NULL};
 
-static const char *const scheduling[] = {
-    "sched_getaffinity", "sched_getattr", "sched_getparam",
-    "sched_get_priority_max", "sched_get_priority_min",
-    "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity",
-    "sched_setattr", "sched_setparam", "sched_setscheduler", "sched_yield",
-    "ioprio_get", "ioprio_set", NULL};
+static const char *const scheduling[] = {"sched_getaffinity",
+                                         "sched_getattr",
+                                         "sched_getparam",
+                                         "sched_get_priority_max",
+                                         "sched_get_priority_min",
+                                         "sched_getscheduler",
+                                         "sched_rr_get_interval",
+                                         "sched_setaffinity",
+                                         "sched_setattr",
+                                         "sched_setparam",
+                                         "sched_setscheduler",
+                                         "sched_yield",
+                                         "ioprio_get",
+                                         "ioprio_set",
+                                         NULL};
 
-static const char *const signals[] = {
-    "alarm", "pause", "rt_sigaction", "rt_sigpending", "rt_sigprocmask",
-    "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait",
-    "rt_tgsigqueueinfo", "sigaltstack", "signalfd", "signalfd4", NULL};
+static const char *const signals[] = {"alarm",           "pause",
+                                      "rt_sigaction",    "rt_sigpending",
+                                      "rt_sigprocmask",  "rt_sigqueueinfo",
+                                      "rt_sigreturn",    "rt_sigsuspend",
+                                      "rt_sigtimedwait", "rt_tgsigqueueinfo",
+                                      "sigaltstack",     "signalfd",
+                                      "signalfd4",       NULL};
 
-static const char *const clocks[] = {
-    "clock_getres", "clock_gettime", "clock_nanosleep", "getitimer",
-    "gettimeofday", "nanosleep", "setitimer", "time", "timer_create",
-    "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime",
-    "timerfd_create", "timerfd_gettime", "timerfd_settime", NULL};
+static const char *const clocks[] = {"clock_getres",
+                                     "clock_gettime",
+                                     "clock_nanosleep",
+                                     "getitimer",
+                                     "gettimeofday",
+                                     "nanosleep",
+                                     "setitimer",
+                                     "time",
+                                     "timer_create",
+                                     "timer_delete",
+                                     "timer_getoverrun",
+                                     "timer_gettime",
+                                     "timer_settime",
+                                     "timerfd_create",
+                                     "timerfd_gettime",
+                                     "timerfd_settime",
+                                     NULL};
 
 static const char *const waiting[] = {
-    "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait",
-    "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "futex",
-    "futex_waitv", "futex_wait", "futex_wake", "futex_requeue", "pipe",
-    "pipe2", "poll", "ppoll", "pselect6", "select", NULL};
+    "epoll_create",  "epoll_create1", "epoll_ctl",  "epoll_pwait",
+    "epoll_pwait2",  "epoll_wait",    "eventfd",    "eventfd2",
+    "futex",         "futex_waitv",   "futex_wait", "futex_wake",
+    "futex_requeue", "pipe",          "pipe2",      "poll",
+    "ppoll",         "pselect6",      "select",     NULL};
 
 /* The network namespace is empty; the calls are there because programs make
  * them at start, and for AF_UNIX. */
 static const char *const sockets[] = {
-    "accept", "accept4", "bind", "connect", "getpeername", "getsockname",
-    "getsockopt", "listen", "recvfrom", "recvmmsg", "recvmsg", "sendmmsg",
-    "sendmsg", "sendto", "setsockopt", "shutdown", NULL};
+    "accept",      "accept4",    "bind",    "connect",  "getpeername",
+    "getsockname", "getsockopt", "listen",  "recvfrom", "recvmmsg",
+    "recvmsg",     "sendmmsg",   "sendmsg", "sendto",   "setsockopt",
+    "shutdown",    NULL};
 
 /* Its own ipc namespace, bounded by rlimits and the memory limit. */
 static const char *const sysv_ipc[] = {
-    "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive",
-    "mq_timedsend", "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd",
-    "semctl", "semget", "semop", "semtimedop", "shmat", "shmctl", "shmdt",
-    "shmget", NULL};
+    "mq_getsetattr", "mq_notify",  "mq_open", "mq_timedreceive",
+    "mq_timedsend",  "mq_unlink",  "msgctl",  "msgget",
+    "msgrcv",        "msgsnd",     "semctl",  "semget",
+    "semop",         "semtimedop", "shmat",   "shmctl",
+    "shmdt",         "shmget",     NULL};
 
-static const char *const system_facts[] = {
-    "getrandom", "sysinfo", "uname", NULL};
+static const char *const system_facts[] = {"getrandom", "sysinfo", "uname",
+                                           NULL};
 
 const struct seccomp_group seccomp_allowed[] = {
     {"files in its own tree", files},
@@ -114,8 +246,8 @@ const struct seccomp_group seccomp_allowed[] = {
 };
 const size_t seccomp_allowed_count = ARRAY_LEN(seccomp_allowed);
 
-#define NEW_NAMESPACES                                                        \
-    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |            \
+#define NEW_NAMESPACES                                                         \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |             \
      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 /* Call numbers and families are int: the upper half is noise. */
 #define INT_BITS UINT64_C(0xffffffff)
@@ -139,29 +271,66 @@ const struct seccomp_row seccomp_conditional[] = {
 const size_t seccomp_conditional_count = ARRAY_LEN(seccomp_conditional);
 
 static const char *const mounting[] = {
-    "chroot", "fsconfig", "fsmount", "fsopen", "fspick", "mount",
-    "mount_setattr", "move_mount", "open_tree", "pivot_root", "umount",
-    "umount2", "swapon", "swapoff", "quotactl", "quotactl_fd", NULL};
+    "chroot",    "fsconfig",   "fsmount",       "fsopen",
+    "fspick",    "mount",      "mount_setattr", "move_mount",
+    "open_tree", "pivot_root", "umount",        "umount2",
+    "swapon",    "swapoff",    "quotactl",      "quotactl_fd",
+    NULL};
 
-static const char *const other_processes[] = {
-    "kcmp", "pidfd_getfd", "process_madvise", "process_mrelease",
-    "process_vm_readv", "process_vm_writev", "ptrace", "move_pages",
-    "migrate_pages", NULL};
+static const char *const other_processes[] = {"kcmp",
+                                              "pidfd_getfd",
+                                              "process_madvise",
+                                              "process_mrelease",
+                                              "process_vm_readv",
+                                              "process_vm_writev",
+                                              "ptrace",
+                                              "move_pages",
+                                              "migrate_pages",
+                                              NULL};
 
 static const char *const namespaces[] = {"setns", "unshare", NULL};
 
-static const char *const kernel_surface[] = {
-    "add_key", "bpf", "keyctl", "lookup_dcookie", "name_to_handle_at",
-    "open_by_handle_at", "perf_event_open", "request_key", "userfaultfd",
-    "seccomp", NULL};
+static const char *const kernel_surface[] = {"add_key",
+                                             "bpf",
+                                             "keyctl",
+                                             "lookup_dcookie",
+                                             "name_to_handle_at",
+                                             "open_by_handle_at",
+                                             "perf_event_open",
+                                             "request_key",
+                                             "userfaultfd",
+                                             "seccomp",
+                                             NULL};
 
-static const char *const machine[] = {
-    "acct", "adjtimex", "clock_adjtime", "clock_settime", "create_module",
-    "delete_module", "finit_module", "init_module", "ioperm", "iopl",
-    "kexec_file_load", "kexec_load", "mknod", "mknodat", "nfsservctl",
-    "reboot", "setdomainname", "sethostname", "settimeofday", "stime",
-    "syslog", "vhangup", "uselib", "ustat", "sysfs", "_sysctl",
-    "fanotify_init", "fanotify_mark", NULL};
+static const char *const machine[] = {"acct",
+                                      "adjtimex",
+                                      "clock_adjtime",
+                                      "clock_settime",
+                                      "create_module",
+                                      "delete_module",
+                                      "finit_module",
+                                      "init_module",
+                                      "ioperm",
+                                      "iopl",
+                                      "kexec_file_load",
+                                      "kexec_load",
+                                      "mknod",
+                                      "mknodat",
+                                      "nfsservctl",
+                                      "reboot",
+                                      "setdomainname",
+                                      "sethostname",
+                                      "settimeofday",
+                                      "stime",
+                                      "syslog",
+                                      "vhangup",
+                                      "uselib",
+                                      "ustat",
+                                      "sysfs",
+                                      "_sysctl",
+                                      "fanotify_init",
+                                      "fanotify_mark",
+                                      NULL};
 
 const struct seccomp_group seccomp_forbidden[] = {
     {"the file tree is fixed", mounting},

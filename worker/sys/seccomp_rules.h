@@ -7,7 +7,7 @@
 
 enum seccomp_test {
     SECCOMP_ALWAYS,
-    SECCOMP_ARG_EQUALS,  /* allowed when (arg & mask) == value */
+    SECCOMP_ARG_EQUALS, /* allowed when (arg & mask) == value */
 };
 
 struct seccomp_row {

@@ -10,7 +10,8 @@ int bundle_begin(struct buf *b, uint32_t argc, uint32_t envc,
     struct bundle_head head = {BUNDLE_MAGIC, argc, envc, file_count};
 
     if (argc == 0 || argc > BUNDLE_ARGS_MAX || envc > BUNDLE_ARGS_MAX) {
-        return err_set(e, ERR_LIMIT, "args: %u arguments and %u variables "
+        return err_set(e, ERR_LIMIT,
+                       "args: %u arguments and %u variables "
                        "are over the maximum of %u",
                        argc, envc, BUNDLE_ARGS_MAX);
     }

@@ -23,8 +23,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define BUNDLE_MAGIC 0x31626666u /* "ffb1" */
-#define BUNDLE_ARGS_MAX 131072u  /* the kernel's own bound is the stack */
+#define BUNDLE_MAGIC    0x31626666u /* "ffb1" */
+#define BUNDLE_ARGS_MAX 131072u     /* the kernel's own bound is the stack */
 #define BUNDLE_PATH_MAX 4096u
 
 struct bundle_head {
@@ -44,8 +44,8 @@ struct bundle_file {
 int bundle_begin(struct buf *b, uint32_t argc, uint32_t envc,
                  uint32_t file_count, struct err *e) MUST_USE;
 int bundle_string(struct buf *b, struct view s, struct err *e) MUST_USE;
-int bundle_file(struct buf *b, const struct bundle_file *file, struct err *e)
-    MUST_USE;
+int bundle_file(struct buf *b, const struct bundle_file *file,
+                struct err *e) MUST_USE;
 
 /* Reading: a cursor over bytes that outlive it. */
 struct bundle_reader {

@@ -19,11 +19,10 @@ struct config_kafka {
 };
 
 struct config {
-#define CONFIG_TEXT(c, dotted, def, doc) char *c;
+#define CONFIG_TEXT(c, dotted, def, doc)           char *c;
 #define CONFIG_UINT(c, dotted, def, min, max, doc) uint64_t c;
-#define CONFIG_FLAG(c, dotted, def, doc) bool c;
-    CONFIG_ROWS(CONFIG_TEXT, CONFIG_UINT, CONFIG_UINT, CONFIG_UINT,
-                CONFIG_FLAG)
+#define CONFIG_FLAG(c, dotted, def, doc)           bool c;
+    CONFIG_ROWS(CONFIG_TEXT, CONFIG_UINT, CONFIG_UINT, CONFIG_UINT, CONFIG_FLAG)
 #undef CONFIG_TEXT
 #undef CONFIG_UINT
 #undef CONFIG_FLAG
@@ -40,8 +39,8 @@ void config_done(struct config *c);
 int config_set(struct config *c, const char *dotted, const char *value,
                struct err *e) MUST_USE;
 /* YAML; an unknown key is ERR_INPUT with its line, and the nearest name. */
-int config_load_file(struct config *c, const char *path, struct err *e)
-    MUST_USE;
+int config_load_file(struct config *c, const char *path,
+                     struct err *e) MUST_USE;
 /* Every FORKYARD_... variable in envp; an unknown one is ERR_INPUT, except
  * FORKYARD_CONFIG (the file). */
 int config_load_env(struct config *c, char **envp, struct err *e) MUST_USE;
