@@ -6,8 +6,9 @@
 # (VARIANT=asan, tsan, fuzz, lint) under build/asan and so on.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-# As many jobs as processors, unless somebody said otherwise.
-ifeq ($(filter -j% --jobs% --jobserver%,$(MAKEFLAGS)),)
+# As many jobs as processors, unless somebody said otherwise; an inner make
+# shares the outer one's.
+ifeq ($(MAKELEVEL)$(filter -j% --jobs%,$(MAKEFLAGS)),0)
 MAKEFLAGS += --jobs=$(shell nproc)
 endif
 .SUFFIXES:
@@ -82,6 +83,8 @@ endif
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Iworker -Itests $(WARNINGS) $(OPTIMIZE) \
 	$(HARDEN) $(OPTIONAL_FLAGS) -fno-strict-aliasing -fPIE $(SANITIZE) \
 	$(PKG_CFLAGS) $(CFLAGS)
+# A test that follows NULL fails, as it should.
+TEST_CFLAGS = $(if $(filter tests/%,$<),-Wno-null-dereference)
 ALL_LDFLAGS = -pie $(HARDEN_LD) $(SANITIZE) $(WRAP) $(LDFLAGS)
 # The embedded broker gives the library's mock cluster a fixed port.
 ifneq ($(wildcard worker/bin/broker.c),)
@@ -174,7 +177,7 @@ bench: ## measure; writes build/bench.json
 
 .PHONY: install
 install: build ## install the program below DESTDIR and PREFIX
-	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/forkyard
+	install -D -s -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/forkyard
 	install -D -m 644 deploy/forkyard.yaml \
 		$(DESTDIR)$(PREFIX)/share/forkyard/forkyard.yaml
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/forkyard/LICENSE
@@ -197,7 +200,7 @@ clean: ## remove build/
 $(B)/obj/%.o: %.c $(B)/flags.mk
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
 
 # Data that the assembler takes in (.incbin), which -MMD does not see.
 $(B)/obj/worker/svc/topics_data.o: $(wildcard broker-config/*)
