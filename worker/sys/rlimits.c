@@ -23,7 +23,9 @@ void rlimits_make(const struct box_limits *l, int has_memory_cgroup,
                 /* not RLIMIT_AS: V8 reserves address space it never uses */
                 {RLIMIT_DATA, data, data},
                 {RLIMIT_STACK, l->stack_bytes, l->stack_bytes},
-                {RLIMIT_CORE, 0, 0},
+                /* 1, not 0: where core_pattern is a pipe the kernel ignores
+                 * 0 and starts the host's handler, as root; 1 means none */
+                {RLIMIT_CORE, 1, 1},
                 {RLIMIT_NPROC, tasks, tasks},
                 {RLIMIT_NOFILE, l->max_open_files, l->max_open_files},
                 {RLIMIT_MEMLOCK, 65536, 65536},
