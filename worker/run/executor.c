@@ -297,6 +297,15 @@ static void drain(struct tap *stream)
     end_stream(stream);
 }
 
+/* The caller frees it; the stream must not, when the executor is closed. */
+static struct collector take_kept(struct tap *stream)
+{
+    struct collector kept = stream->kept;
+
+    collector_init(&stream->kept, 0);
+    return kept;
+}
+
 void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
 {
     if (ended->slot >= ex->count || ex->slots[ended->slot].seq != ended->seq ||
@@ -310,8 +319,8 @@ void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
     drain(&slot->streams[0]);
     drain(&slot->streams[1]);
     /* Out of the slot first: on_end may start the next job in it. */
-    struct collector out = slot->streams[0].kept;
-    struct collector err = slot->streams[1].kept;
+    struct collector out = take_kept(&slot->streams[0]);
+    struct collector err = take_kept(&slot->streams[1]);
     const struct executor_end end = {.ended = ended,
                                      .stop = slot->stop,
                                      .out = &out,
