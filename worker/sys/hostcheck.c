@@ -23,10 +23,11 @@
 #include "sys/cgroup.h"
 #include "sys/proc.h"
 
-/* clone3, pidfds and close_range: 5.3 to 5.9; 5.10 is the oldest kernel with
- * long-term support that has them all. */
+/* The youngest call that has no substitute is mount_setattr(), which makes the
+ * template read-only: 5.12. clone3, pidfds, openat2 and subset=pid of /proc are
+ * older. */
 #define KERNEL_MAJOR 5
-#define KERNEL_MINOR 10
+#define KERNEL_MINOR 12
 
 #define USERNS_REMEDY                                                          \
     "allow user namespaces: sysctl -w user.max_user_namespaces=15000 "         \
@@ -210,7 +211,7 @@ static bool probe_cgroup(const struct row *row,
 }
 
 static const struct row rows[] = {
-    {"kernel", "the Linux kernel, at least 5.10", true, probe_kernel, 0,
+    {"kernel", "the Linux kernel, at least 5.12", true, probe_kernel, 0,
      "use a newer kernel"},
     {"root", "who runs the worker", false, probe_root, 0,
      "run as root for a user id per slot"},
