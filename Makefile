@@ -172,8 +172,9 @@ fault: ## kill and starve the fleet and see that no job is lost
 bench: ## measure; writes build/bench.json
 	@deploy/build/deps.sh demo
 	@deploy/build/librdkafka.sh
-	@$(MAKE) build
-	@build/forkyard bench --out build/bench.json $(BENCH_ARGS)
+	@$(MAKE) build build/bench/noop
+	@build/forkyard bench --out build/bench.json \
+		$(if $(BENCH_JOBS),--jobs $(BENCH_JOBS)) $(BENCH_ARGS)
 
 .PHONY: install
 install: build ## install the program below DESTDIR and PREFIX
@@ -197,7 +198,7 @@ clean: ## remove build/
 
 # --- rules ------------------------------------------------------------------
 
-$(B)/obj/%.o: %.c $(B)/flags.mk
+$(B)/obj/%.o: %.c Makefile $(B)/flags.mk
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
@@ -228,6 +229,12 @@ $(PROBES): build/probe/%: tests/probe/%.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -static $< -o $@
+
+# What bench runs: an ordinary program, linked dynamically.
+build/bench/noop: tests/bench/noop.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -s $< -o $@
 
 # Decoders live on the lower floors; the rest need not be built for them.
 FUZZ_OBJ := $(call obj,$(filter worker/base/% worker/wire/% worker/sys/%,$(SRC)))
