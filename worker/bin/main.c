@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bin/bench_spawn.h"
 #include "bin/cli.h"
 #include "bin/with_parent.h"
 
@@ -25,8 +26,11 @@ static const struct command commands[] = {
     {"worker", worker_main, "the daemon: take jobs, run them, publish"},
     {"topics", cmd_topics_main, "compare or create the Kafka topics"},
     {"check", cmd_check_main, "what this host can isolate, and all settings"},
+    {"bench", bench_main, "measure this program on this machine"},
     {"version", cmd_version_main, "this program and its libraries"},
     {"broker", broker_main, NULL},
+    {"bench-echo", bench_echo_main, NULL},
+    {"bench-spawn", bench_spawn_main, NULL},
     {"with-parent", with_parent_main, NULL},
 };
 

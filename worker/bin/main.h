@@ -12,3 +12,5 @@ int cmd_check_main(int argc, char **argv);
 int cmd_version_main(int argc, char **argv);
 int worker_main(int argc, char **argv);
 int broker_main(int argc, char **argv);
+int bench_main(int argc, char **argv);
+int bench_echo_main(int argc, char **argv);

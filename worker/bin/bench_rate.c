@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* bench_rate.c - how many jobs a second a full fleet finishes, as a share of
+ * bare spawns, and whether its memory grows with them.
+ *
+ * Runs in `forkyard bench`. The baseline runs while no fleet does: even an
+ * idle one takes CPU from it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "bin/bench_fleet.h"
+#include "bin/bench_load.h"
+#include "bin/bench_phases.h"
+#include "bin/bench_spawn.h"
+#include "bin/bench_stats.h"
+
+#define SPAWN_MS      700
+#define RATE_MS       3000
+#define RATE_WARM_UP  300
+#define ROUNDS_MAX    64
+/* Per worker: eight slots on two cores, and as many again in the queue. */
+#define WINDOW        64
+#define GROWTH_POINTS 200
+
+static const unsigned loop_counts[] = {1, 2, 4};
+static const unsigned worker_counts[] = {1, 2};
+
+struct rates {
+    double spawn[ARRAY_LEN(loop_counts)][ROUNDS_MAX];
+    double jobs[ARRAY_LEN(worker_counts)][ROUNDS_MAX];
+};
+
+static int measure_jobs(const struct bench_spec *spec, unsigned workers,
+                        double *out_per_s, struct err *e)
+{
+    struct bench_fleet fleet;
+    struct bench_load *load = NULL;
+    const struct bench_load_run run = {
+        .window = WINDOW * workers,
+        .warm_up = RATE_WARM_UP,
+        .ms = RATE_MS,
+    };
+    int rc = -1;
+
+    if (bench_fleet_start(&fleet, workers, NULL, e) < 0) {
+        return -1;
+    }
+    if (bench_load_open(fleet.kafka, spec->bytes, &load, e) == 0) {
+        rc = bench_load_run(load, &run, out_per_s, e);
+    }
+    bench_load_close(load);
+    bench_fleet_stop(&fleet);
+    return rc;
+}
+
+static int measure_round(const struct bench_spec *spec, size_t round,
+                         struct rates *rates, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(loop_counts); i++) {
+        if (bench_spawn_rate(spec->program, loop_counts[i], SPAWN_MS,
+                             &rates->spawn[i][round], e) < 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(worker_counts); i++) {
+        if (measure_jobs(spec, worker_counts[i], &rates->jobs[i][round], e) <
+            0) {
+            return err_wrap(e, "%u worker(s)", worker_counts[i]);
+        }
+    }
+    return 0;
+}
+
+/* The row with the largest median. */
+static double best_of(double rows[][ROUNDS_MAX], size_t row_count,
+                      size_t rounds, size_t *out_row)
+{
+    double best = 0;
+
+    *out_row = 0;
+    for (size_t i = 0; i < row_count; i++) {
+        double median = bench_stats_median(rows[i], rounds);
+
+        if (median > best) {
+            best = median;
+            *out_row = i;
+        }
+    }
+    return best;
+}
+
+int bench_phases_throughput(const struct bench_spec *spec,
+                            struct bench_report *report, struct err *e)
+{
+    struct rates *rates = xcalloc(1, sizeof(*rates));
+    size_t rounds = spec->rounds < ROUNDS_MAX ? spec->rounds : ROUNDS_MAX;
+    size_t loops = 0;
+    size_t workers = 0;
+
+    for (size_t i = 0; i < rounds; i++) {
+        if (measure_round(spec, i, rates, e) < 0) {
+            free(rates);
+            return -1;
+        }
+    }
+    double spawn = best_of(rates->spawn, ARRAY_LEN(loop_counts), rounds,
+                           &loops);
+    double jobs = best_of(rates->jobs, ARRAY_LEN(worker_counts), rounds,
+                          &workers);
+    bench_report_add(report, "spawn_per_s", spawn, "1/s", spawn,
+                     "bare posix_spawn and wait of the same binary, best of "
+                     "1, 2 and 4 loops: %u", loop_counts[loops]);
+    bench_report_add(report, "throughput_jobs_per_s", jobs, "1/s", spawn,
+                     "no-op binary, both cores, with broker and load "
+                     "generator on them; best of 1 and 2 workers: %u (the "
+                     "other: %.0f); median of %zu rounds",
+                     worker_counts[workers],
+                     bench_stats_median(rates->jobs[1 - workers], rounds),
+                     rounds);
+    bench_report_add(report, "throughput_vs_spawn", jobs / spawn, "x", 1,
+                     "wanted: at least 0.25");
+    free(rates);
+    return 0;
+}
+
+/* --- memory -------------------------------------------------------------- */
+
+struct growth {
+    pid_t engine;
+    uint64_t warm_up;
+    double jobs[GROWTH_POINTS * 2];
+    double kb[GROWTH_POINTS * 2];
+    size_t count;
+};
+
+static void on_count(uint64_t results, void *arg)
+{
+    struct growth *g = arg;
+
+    if (results > g->warm_up && g->count < ARRAY_LEN(g->kb)) {
+        g->jobs[g->count] = (double)results / 1000.0;
+        g->kb[g->count++] = bench_fleet_rss_kb(g->engine);
+    }
+}
+
+static void report_growth(const struct growth *g, double per_s, uint64_t jobs,
+                          struct bench_report *report)
+{
+    struct bench_stats_line line = bench_stats_fit(g->jobs, g->kb, g->count);
+    double size = line.slope < 0 ? -line.slope : line.slope;
+    bool is_noise = size < 2 * line.error || size < 1;
+
+    bench_report_add(report, "memory_growth_kb_per_1000_jobs", line.slope,
+                     "KB", 2 * line.error,
+                     "%s; %llu jobs at %.0f/s, %.1f to %.1f MB; baseline: two "
+                     "standard errors",
+                     is_noise ? "within noise" : "GROWS",
+                     (unsigned long long)jobs, per_s, g->kb[0] / 1024.0,
+                     g->kb[g->count - 1] / 1024.0);
+}
+
+int bench_phases_memory(const struct bench_spec *spec,
+                        struct bench_report *report, struct err *e)
+{
+    struct bench_fleet fleet;
+    struct bench_load *load = NULL;
+    struct growth *g = xcalloc(1, sizeof(*g));
+    double per_s = 0;
+    int rc = -1;
+
+    if (bench_fleet_start(&fleet, 1, NULL, e) < 0) {
+        free(g);
+        return -1;
+    }
+    /* The pools of allocators and clients fill up in the first fifth. */
+    g->engine = fleet.engines[0];
+    g->warm_up = spec->jobs / 5;
+    const struct bench_load_run run = {
+        .window = WINDOW,
+        .warm_up = g->warm_up,
+        .jobs = spec->jobs - g->warm_up,
+        .on_count = on_count,
+        .every = spec->jobs / GROWTH_POINTS + 1,
+        .arg = g,
+    };
+    if (bench_load_open(fleet.kafka, spec->bytes, &load, e) == 0) {
+        rc = bench_load_run(load, &run, &per_s, e);
+    }
+    bench_load_close(load);
+    bench_fleet_stop(&fleet);
+    if (rc == 0) {
+        report_growth(g, per_s, spec->jobs, report);
+    }
+    free(g);
+    return rc;
+}
