@@ -158,7 +158,8 @@ static void watch_done(uv_work_t *work, int status)
         }
         return;
     }
-    if (dev->report.lost > 0) {
+    if (dev->report.lost > 0 && !dev->has_said_lost) {
+        dev->has_said_lost = true;
         dev_print_lost(&dev->report);
         dev_fail(dev);
     }

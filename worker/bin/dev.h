@@ -48,6 +48,7 @@ struct dev {
     struct err watch_error;
     bool is_watching; /* the work is in the pool */
     bool is_last_watch;
+    bool has_said_lost;
 
     struct dev_child broker;
     struct dev_child redis;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bin/dev.h"
+#include "bin/with_parent.h"
 
 static void on_server_exit(struct dev_child *child)
 {
@@ -15,6 +16,13 @@ static void on_server_exit(struct dev_child *child)
     char how[64];
 
     if (dev->is_stopping) {
+        return;
+    }
+    if (child == &dev->redis &&
+        child->exit_status == WITH_PARENT_EXIT_NOT_FOUND) {
+        cli_say("install redis-server (Debian: apt-get install redis-server), "
+                "or go on with --redis URL or --redis none");
+        dev_fail(dev);
         return;
     }
     dev_child_how_ended(child, how, sizeof(how));

@@ -13,6 +13,9 @@
 
 /* Slots a worker may have at most (config_table.h): its range of user ids. */
 #define UID_RANGE 4096
+/* Where the ranges of several fleets on one host begin: by process id. */
+#define UID_FLEETS 4096
+#define UID_FIRST  1000000000
 /* How long a drain may take unless worker.drain_timeout is set lower. */
 #define DRAIN_MAX_MS     5000
 #define BACKOFF_FIRST_MS 250
@@ -54,6 +57,22 @@ uint64_t dev_workers_drain_ms(const struct dev *dev)
     return set < DRAIN_MAX_MS ? set : DRAIN_MAX_MS;
 }
 
+/* Two fleets on one host must not share user ids: unless somebody has chosen,
+ * the process id chooses. */
+static uint64_t uid_base(const struct dev_worker *w)
+{
+    uint64_t base = w->dev->cli.config.box_uid_base;
+    struct config defaults;
+
+    config_init(&defaults);
+    if (base == defaults.box_uid_base) {
+        base = UID_FIRST +
+               (uint64_t)(getpid() % UID_FLEETS) * DEV_WORKERS_MAX * UID_RANGE;
+    }
+    config_done(&defaults);
+    return base + (uint64_t)w->index * UID_RANGE;
+}
+
 static void worker_argv(const struct dev_worker *w, struct dev_argv *argv)
 {
     const struct dev *dev = w->dev;
@@ -75,8 +94,7 @@ static void worker_argv(const struct dev_worker *w, struct dev_argv *argv)
         add_set(argv, "worker.slots", number);
     }
     (void)snprintf(number, sizeof(number), "%llu",
-                   (unsigned long long)(dev->cli.config.box_uid_base +
-                                        (uint64_t)w->index * UID_RANGE));
+                   (unsigned long long)uid_base(w));
     add_set(argv, "box.uid_base", number);
     (void)snprintf(number, sizeof(number), "%llums",
                    (unsigned long long)dev_workers_drain_ms(dev));

@@ -6,6 +6,7 @@
 #include "bin/with_parent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,6 +17,20 @@
 /* PID -- CMD at least */
 #define MIN_ARGS 4
 
+/* The kernel forgets PR_SET_PDEATHSIG when a process changes its user, as a
+ * worker does. Our stdin is a socket whose other end the parent holds: its end
+ * is signalled to us whoever we are by then, as long as stdin stays open. */
+static int kill_on_hangup(void)
+{
+    int flags = fcntl(STDIN_FILENO, F_GETFL);
+
+    if (flags < 0 || fcntl(STDIN_FILENO, F_SETOWN, getpid()) < 0 ||
+        fcntl(STDIN_FILENO, F_SETSIG, SIGKILL) < 0) {
+        return -1;
+    }
+    return fcntl(STDIN_FILENO, F_SETFL, flags | O_ASYNC);
+}
+
 int with_parent_main(int argc, char **argv)
 {
     uint64_t parent = 0;
@@ -25,8 +40,9 @@ int with_parent_main(int argc, char **argv)
         cli_die(CLI_EXIT_USAGE, "with-parent PID -- CMD...: only for "
                                 "processes forkyard starts itself");
     }
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
-        cli_die(CLI_EXIT_FAILED, "PR_SET_PDEATHSIG: %s", strerror(errno));
+    if (kill_on_hangup() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
+        cli_die(CLI_EXIT_FAILED, "cannot be tied to the parent: %s",
+                strerror(errno));
     }
     /* The parent may have ended before the line above: then nobody would tell
      * us any more. */
@@ -34,5 +50,6 @@ int with_parent_main(int argc, char **argv)
         return CLI_EXIT_FAILED;
     }
     (void)execvp(argv[3], argv + 3);
-    cli_die(CLI_EXIT_FAILED, "cannot start %s: %s", argv[3], strerror(errno));
+    cli_die(errno == ENOENT ? WITH_PARENT_EXIT_NOT_FOUND : CLI_EXIT_FAILED,
+            "cannot start %s: %s", argv[3], strerror(errno));
 }
