@@ -29,7 +29,7 @@ import msgpack
 ROOT = Path(__file__).resolve().parent.parent.parent
 FORKYARD = os.environ.get("FORKYARD", str(ROOT / "build" / "forkyard"))
 TMPDIR = os.environ.get("TMPDIR", "/tmp")
-DEADLINE_S = 60
+DEADLINE_S = 30
 # Between two records on kcat's standard input; in no record of any test.
 RECORD_END = b"=end-of-record=%016x=" % random.getrandbits(64)
 KEY_END = b"=end-of-key=%016x=" % random.getrandbits(64)
@@ -347,27 +347,26 @@ class Fleet:
 
     def produce(self, value, key=None, headers=(), topic="jobs.default",
                 null=False):
-        """One record, raw bytes from a file; null: no value at all."""
-        path = Path(TMPDIR) / "record"
-        path.write_bytes(value)
-        args = ["-P", "-t", self.topic(topic)]
-        if key is not None:
-            args += ["-k", key]
-        for name, text in headers:
-            args += ["-H", f"{name}={text}"]
-        # kcat takes no empty file; an empty line it does.
-        source = [str(path)] if value else []
-        subprocess.run(
-            kcat(self.kafka, *args, *(["-Z"] if null else []), *source),
-            input=b"" if source else b"\n", check=True, timeout=DEADLINE_S,
-        )
+        """One record, raw bytes; null: no value at all."""
+        if key is None:
+            path = Path(TMPDIR) / "record"
+            path.write_bytes(value)
+            self._kcat_produce(topic, headers, [str(path)], b"")
+        else:
+            self.produce_many([(key.encode(), value)], topic, headers, null)
 
-    def produce_many(self, records, topic="jobs.default"):
+    def produce_many(self, records, topic="jobs.default", headers=(),
+                     null=False):
         """[(key, value)] in one go, as bytes."""
         data = b"".join(k + KEY_END + v + RECORD_END for k, v in records)
+        args = ["-D", RECORD_END.decode(), "-K", KEY_END.decode()]
+        self._kcat_produce(topic, headers, args + ["-Z"] * null, data)
+
+    def _kcat_produce(self, topic, headers, args, data):
+        for name, text in headers:
+            args = ["-H", f"{name}={text}", *args]
         subprocess.run(
-            kcat(self.kafka, "-P", "-t", self.topic(topic), "-D",
-                 RECORD_END.decode(), "-K", KEY_END.decode()),
+            kcat(self.kafka, "-P", "-t", self.topic(topic), *args),
             input=data, check=True, timeout=DEADLINE_S,
         )
 
