@@ -535,7 +535,9 @@ static void done(struct work *w)
 {
     struct pipeline *p = w->p;
 
-    note_late(w, AUDIT_PUBLISHED, NULL, NULL);
+    if (!w->is_dead_letter) { /* those name no job to keep a record of */
+        note_late(w, AUDIT_PUBLISHED, NULL, NULL);
+    }
     p->counts.unpublished--;
     p->counts.finished++;
     p->counts.succeeded += !w->is_dead_letter && w->status == STATUS_SUCCESS;
