@@ -28,7 +28,8 @@ struct client;
 void client_new_id(char dst[CLIENT_ID_SIZE]);
 
 /* is_quick: one job, and a person waits for its result: asked for often, sent
- * without idempotence. Where Kafka does not answer the error names the address and a remedy. */
+ * without idempotence. Where Kafka does not answer the error names the address
+ * and a remedy. */
 int client_open(struct config *config, bool wants_results, bool is_quick,
                 struct client **out, struct err *e) MUST_USE;
 /* A job of ours: bytes is its encoding, job what it says. Blocks while the

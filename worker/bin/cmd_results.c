@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "bin/cli.h"
 #include "bin/client.h"
 #include "bin/main.h"
@@ -51,11 +52,17 @@ static const struct cli_spec spec = {
     .summary = "list, search or follow results",
     .usage = "results [--job ID] [--session ID] [--tenant ID] "
              "[--status STATUS] [--since DURATION] [--follow]",
-    .about = "Prints a table, or with --json one result per line. Exit code 1 "
-             "when --job was\nnot found.",
+    .about = "Prints a table, oldest first, or with --json one result per "
+             "line. Exit code 1 when\n--job was not found.",
     .example = "results --since 1h --status time_limit_exceeded\n"
                "results --follow --json | jq .status",
     .options = options_table,
+};
+
+/* Partitions come one after the other; people read by time. */
+struct line {
+    uint64_t finished_unix_nano;
+    char *text;
 };
 
 struct search {
@@ -65,6 +72,8 @@ struct search {
     uint64_t since_unix_nano;
     uint64_t found;
     bool has_header;
+    struct line *lines; /* of the table, unless it is followed */
+    size_t line_count;
 };
 
 static bool matches_text(const char *wanted, struct view has)
@@ -101,26 +110,74 @@ static void print_json(struct view value)
     json_decref(json);
 }
 
-static void print_row(struct search *s, const struct result *r)
+static void print_header(struct search *s)
 {
-    const char *status = record_enum_name(&status_enum, r->status);
-    const char *color = r->status == STATUS_SUCCESS ? cli_color(stdout, 'g')
-                                                    : cli_color(stdout, 'r');
-    const char *kind = record_enum_name(&job_kind_enum, r->kind);
-    char reason[200];
-    char time[32];
-
     if (!s->has_header) {
         (void)printf("%s%-36s  %-8s  %-22s  %9s  %s%s\n",
                      cli_color(stdout, 'b'), "JOB", "KIND", "STATUS", "TIME",
                      "WHAT STOPPED IT", cli_color(stdout, '0'));
         s->has_header = true;
     }
+}
+
+static char *make_row(const struct result *r)
+{
+    const char *status = record_enum_name(&status_enum, r->status);
+    const char *kind = record_enum_name(&job_kind_enum, r->kind);
+    char color = r->status == STATUS_SUCCESS ? 'g' : 'r';
+    char reason[200];
+    char time[32];
+    char *row = NULL;
+
     ending_reason(r, reason, sizeof(reason));
     ending_time(r, time, sizeof(time));
-    (void)printf("%-36.*s  %-8s  %s%-22s%s  %9s  %s\n", VIEW_ARG(r->job_id),
-                 kind ? kind : "-", color, status ? status : "?",
-                 cli_color(stdout, '0'), time, reason);
+    if (asprintf(&row, "%-36.*s  %-8s  %s%-22s%s  %9s  %s", VIEW_ARG(r->job_id),
+                 kind ? kind : "-", cli_color(stdout, color),
+                 status ? status : "?", cli_color(stdout, '0'), time,
+                 reason) < 0) {
+        abort();
+    }
+    return row;
+}
+
+static void take_row(struct search *s, const struct result *r)
+{
+    struct line line = {.text = make_row(r)};
+
+    if (r->timings.present && r->timings.finished_unix_nano != RECORD_NO_UINT) {
+        line.finished_unix_nano = r->timings.finished_unix_nano;
+    }
+    if (s->options.follow) {
+        print_header(s);
+        (void)printf("%s\n", line.text);
+        free(line.text);
+        return;
+    }
+    s->lines = xrealloc(s->lines, (s->line_count + 1) * sizeof(*s->lines));
+    s->lines[s->line_count++] = line;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct line *left = a;
+    const struct line *right = b;
+
+    return (left->finished_unix_nano > right->finished_unix_nano) -
+           (left->finished_unix_nano < right->finished_unix_nano);
+}
+
+static void print_lines(struct search *s)
+{
+    if (s->line_count == 0) {
+        return;
+    }
+    qsort(s->lines, s->line_count, sizeof(*s->lines), by_time);
+    print_header(s);
+    for (size_t i = 0; i < s->line_count; i++) {
+        (void)printf("%s\n", s->lines[i].text);
+        free(s->lines[i].text);
+    }
+    free(s->lines);
 }
 
 static void take(struct search *s, struct view value)
@@ -138,7 +195,7 @@ static void take(struct search *s, struct view value)
         if (s->cli.json) {
             print_json(value);
         } else {
-            print_row(s, &result);
+            take_row(s, &result);
         }
         (void)fflush(stdout);
     }
@@ -203,6 +260,7 @@ int cmd_results_main(int argc, char **argv)
                 "%s; is Kafka there? --brokers ADDR names another", e.msg);
     }
     rc = read_all(&s, tail, &e);
+    print_lines(&s);
     kafka_tail_close(tail);
     client_seen_free(&s.seen);
     if (rc < 0) {
