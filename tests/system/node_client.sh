@@ -6,6 +6,7 @@
 # Its packages are pinned by hash in tests/node/package-lock.json and kept in
 # build/node. Without npm: a skip; npm without network: a failure, since what
 # this test promises was then not seen.
+# shellcheck disable=SC2317 # called through check
 set -u
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
