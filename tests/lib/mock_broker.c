@@ -30,6 +30,11 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *address,
             rd_kafka_conf_set(conf, "group.id", group, why, sizeof(why)),
             RD_KAFKA_CONF_OK);
     }
+    if (type == RD_KAFKA_PRODUCER) {
+        assert_int_equal(
+            rd_kafka_conf_set(conf, "linger.ms", "0", why, sizeof(why)),
+            RD_KAFKA_CONF_OK);
+    }
     assert_int_equal(
         rd_kafka_conf_set(conf, "log_level", "2", why, sizeof(why)),
         RD_KAFKA_CONF_OK);
@@ -58,15 +63,29 @@ void mock_broker_stop(struct mock_broker *mock)
     rd_kafka_destroy(mock->host);
 }
 
+/* The mock may sleep a second over a command that follows the one before too
+ * closely (see settle() in bin/broker.c): a request over the network first. */
+static void settle(const struct mock_broker *mock)
+{
+    const rd_kafka_metadata_t *metadata = NULL;
+
+    if (!rd_kafka_metadata(mock->producer, 0, NULL, &metadata,
+                           CALL_TIMEOUT_MS)) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+}
+
 void mock_broker_topic(struct mock_broker *mock, const char *topic,
                        int partitions)
 {
+    settle(mock);
     assert_int_equal(
         rd_kafka_mock_topic_create(mock->cluster, topic, partitions, 1), 0);
 }
 
 void mock_broker_down(struct mock_broker *mock)
 {
+    settle(mock);
     assert_int_equal(rd_kafka_mock_broker_set_down(mock->cluster, 1), 0);
 }
 
@@ -89,9 +108,9 @@ void mock_broker_config(const struct mock_broker *mock, struct config *config)
     mock_broker_set(config, "topics.commit_interval", "20");
 }
 
-void mock_broker_produce(struct mock_broker *mock, const char *topic,
-                         int32_t partition, const char *key, const char *value,
-                         const char *header)
+void mock_broker_send(struct mock_broker *mock, const char *topic,
+                      int32_t partition, const char *key, const char *value,
+                      const char *header)
 {
     char text[4096] = "";
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -107,7 +126,19 @@ void mock_broker_produce(struct mock_broker *mock, const char *topic,
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_HEADER(header ? header : "none", "yes", 3), RD_KAFKA_V_END);
     assert_int_equal(error, 0);
+}
+
+void mock_broker_flush(struct mock_broker *mock)
+{
     assert_int_equal(rd_kafka_flush(mock->producer, CALL_TIMEOUT_MS), 0);
+}
+
+void mock_broker_produce(struct mock_broker *mock, const char *topic,
+                         int32_t partition, const char *key, const char *value,
+                         const char *header)
+{
+    mock_broker_send(mock, topic, partition, key, value, header);
+    mock_broker_flush(mock);
 }
 
 int64_t mock_broker_committed(const struct mock_broker *mock, const char *group,

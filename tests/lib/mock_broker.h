@@ -37,6 +37,11 @@ void mock_broker_set(struct config *config, const char *name,
 void mock_broker_produce(struct mock_broker *mock, const char *topic,
                          int32_t partition, const char *key, const char *value,
                          const char *header);
+/* The same for many: acknowledged when _flush returns. */
+void mock_broker_send(struct mock_broker *mock, const char *topic,
+                      int32_t partition, const char *key, const char *value,
+                      const char *header);
+void mock_broker_flush(struct mock_broker *mock);
 /* The group's committed offset, asked by a client of its own; -1: none. */
 int64_t mock_broker_committed(const struct mock_broker *mock, const char *group,
                               const char *topic, int32_t partition);

@@ -157,8 +157,9 @@ static void produce_numbers(struct mock_broker *mock, const char *topic,
         char text[16];
 
         (void)snprintf(text, sizeof(text), "%d", i);
-        mock_broker_produce(mock, topic, partition, NULL, text, NULL);
+        mock_broker_send(mock, topic, partition, NULL, text, NULL);
     }
+    mock_broker_flush(mock);
 }
 
 static void setup(struct mock_broker *mock, uv_loop_t *loop, int partitions)
