@@ -38,7 +38,7 @@ static const struct cli_option options_table[] = {
     {"redis", 0, CLI_TEXT, offsetof(struct dev_options, redis), "URL",
      "use this Redis instead of a private one; 'none': without"},
     {"port", 'p', CLI_UINT, offsetof(struct dev_options, port), "PORT",
-     "of the embedded broker; default 9092, or a free one"},
+     "of the embedded broker; 0 is any free one; default 9092, if free"},
     {NULL, 0, CLI_FLAG, 0, NULL, NULL},
 };
 
@@ -341,8 +341,9 @@ static void check_options(const struct dev *dev)
     if (dev->options.workers < 1 || dev->options.workers > DEV_WORKERS_MAX) {
         cli_usage_error(&spec, "--workers: 1 to %d", DEV_WORKERS_MAX);
     }
-    if (dev->options.port > UINT16_MAX) {
-        cli_usage_error(&spec, "--port: 1 to %d", UINT16_MAX);
+    if (dev->options.port > UINT16_MAX &&
+        dev->options.port != DEV_PORT_UNSET) {
+        cli_usage_error(&spec, "--port: 0 to %d", UINT16_MAX);
     }
 }
 
@@ -352,6 +353,7 @@ int dev_main(int argc, char **argv)
     struct err e = {0};
 
     dev->options.workers = WORKERS_DEFAULT;
+    dev->options.port = DEV_PORT_UNSET;
     cli_parse(&dev->cli, &spec, argc, argv, &dev->options);
     check_options(dev);
     loop_start(dev);

@@ -14,6 +14,7 @@
 #include "bin/dev_watch.h"
 
 #define DEV_WORKERS_MAX 64
+#define DEV_PORT_UNSET  UINT64_MAX /* 9092 if it is free; 0 is any */
 
 struct dev_options {
     uint64_t workers;

@@ -56,7 +56,7 @@ static void on_redis_line(struct dev_child *child, const char *line)
 
 static int pick_port(struct dev *dev, int *out_port, struct err *e)
 {
-    if (dev->options.port > 0) {
+    if (dev->options.port != DEV_PORT_UNSET) {
         if (dev_redis_free_port((int)dev->options.port, out_port, e) < 0) {
             return err_wrap(e, "--port (another one, or 0 for any)");
         }
