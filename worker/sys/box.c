@@ -376,13 +376,16 @@ static pid_t start_payload(struct init *in)
                       in->child->stdio_fds[2]},
         .cwd = in->cwd,
     };
+    /* Before, not after: a short program has ended before a busy machine lets
+     * us run again. */
+    uint64_t exec_us = clock_mono_us();
     pid_t pid = proc_spawn(&what, &failure);
 
     if (failure.step) {
         errno = failure.sys;
         fail(in, BOX_PHASE_EXEC, failure.step);
     }
-    in->report.exec_us = clock_mono_us();
+    in->report.exec_us = exec_us;
     return pid;
 }
 
