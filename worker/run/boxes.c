@@ -2,8 +2,10 @@
 /* boxes.c - see boxes.h. Runs in the engine. */
 #include "run/boxes.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -13,10 +15,22 @@
 
 #define SLOTS_PER_CORE 4
 
+/* A packet the socket had no room for. The kernel bounds the packets that wait
+ * in a socket by net.unix.max_dgram_qlen, ten by default: a burst of starts
+ * comes here, and no kill may be lost. */
+struct packet {
+    struct launch_request request;
+    int fds[LAUNCH_FD_COUNT]; /* ours; -1 when the request has none */
+    size_t fd_count;
+    struct packet *next;
+    struct packet *prev;
+};
+
 struct boxes {
     uv_poll_t poll;
     int sock;
     bool is_lost;
+    struct packet *waiting; /* in order */
     struct boxes_callbacks callbacks;
 };
 
@@ -101,15 +115,83 @@ static void lose(struct boxes *boxes)
     }
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void packet_free(struct packet *packet)
 {
-    struct boxes *boxes = poll->data;
+    for (size_t i = 0; i < packet->fd_count; i++) {
+        if (packet->fds[i] >= 0) {
+            close(packet->fds[i]);
+        }
+    }
+    free(packet);
+}
+
+static void on_event(uv_poll_t *poll, int status, int events);
+
+static void poll_for(struct boxes *boxes, int events)
+{
+    (void)uv_poll_start(&boxes->poll, events, on_event);
+}
+
+static int keep(struct boxes *boxes, const struct launch_request *request,
+                const int *fds, size_t fd_count, struct err *e)
+{
+    struct packet *packet = xcalloc(1, sizeof(*packet));
+
+    packet->request = *request;
+    packet->fd_count = fd_count;
+    for (size_t i = 0; i < fd_count; i++) {
+        packet->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+        if (packet->fds[i] < 0) {
+            packet_free(packet);
+            return err_sys(e, "keeping a descriptor for the launcher");
+        }
+    }
+    DL_APPEND(boxes->waiting, packet);
+    poll_for(boxes, UV_READABLE | UV_WRITABLE);
+    return 0;
+}
+
+static int send_packet(struct boxes *boxes,
+                       const struct launch_request *request, const int *fds,
+                       size_t fd_count, struct err *e)
+{
+    if (!boxes->waiting) {
+        int status =
+            ipc_send(boxes->sock, request, sizeof(*request), fds, fd_count, e);
+
+        if (status == 0 || e->kind != ERR_RETRY) {
+            return status;
+        }
+    }
+    return keep(boxes, request, fds, fd_count, e);
+}
+
+static void send_waiting(struct boxes *boxes)
+{
+    struct err e;
+
+    while (boxes->waiting) {
+        struct packet *packet = boxes->waiting;
+
+        if (ipc_send(boxes->sock, &packet->request, sizeof(packet->request),
+                     packet->fds, packet->fd_count, &e) < 0) {
+            if (e.kind != ERR_RETRY) {
+                lose(boxes);
+            }
+            return;
+        }
+        DL_DELETE(boxes->waiting, packet);
+        packet_free(packet);
+    }
+    poll_for(boxes, UV_READABLE);
+}
+
+static void receive(struct boxes *boxes)
+{
     struct launch_ended ended;
     struct err e;
 
-    (void)status;
-    (void)events;
-    while (!boxes->is_lost && !uv_is_closing((uv_handle_t *)poll)) {
+    while (!boxes->is_lost) {
         ssize_t n = ipc_recv(boxes->sock, &ended, sizeof(ended), NULL, 0, &e);
 
         if (n < 0 && e.kind == ERR_RETRY) {
@@ -121,6 +203,17 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         }
         boxes->callbacks.on_ended(&ended, boxes->callbacks.arg);
     }
+}
+
+static void on_event(uv_poll_t *poll, int status, int events)
+{
+    struct boxes *boxes = poll->data;
+
+    (void)status;
+    if (events & UV_WRITABLE) {
+        send_waiting(boxes);
+    }
+    receive(boxes); /* on an error too: it finds out which */
 }
 
 int boxes_open(uv_loop_t *loop, int sock,
@@ -136,7 +229,7 @@ int boxes_open(uv_loop_t *loop, int sock,
         return -1;
     }
     if (uv_poll_init(loop, &boxes->poll, sock) != 0 ||
-        uv_poll_start(&boxes->poll, UV_READABLE, on_readable) != 0) {
+        uv_poll_start(&boxes->poll, UV_READABLE, on_event) != 0) {
         free(boxes);
         return err_set(e, ERR_SYSTEM, "polling the launcher's socket");
     }
@@ -148,8 +241,7 @@ int boxes_open(uv_loop_t *loop, int sock,
 int boxes_start(struct boxes *boxes, const struct launch_request *request,
                 const int fds[LAUNCH_FD_COUNT], struct err *e)
 {
-    return ipc_send(boxes->sock, request, sizeof(*request), fds,
-                    LAUNCH_FD_COUNT, e);
+    return send_packet(boxes, request, fds, LAUNCH_FD_COUNT, e);
 }
 
 void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq)
@@ -158,8 +250,7 @@ void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq)
         .type = LAUNCH_KILL, .slot = slot, .seq = seq};
     struct err e;
 
-    if (ipc_send(boxes->sock, &request, sizeof(request), NULL, 0, &e) < 0 &&
-        e.kind != ERR_RETRY) {
+    if (send_packet(boxes, &request, NULL, 0, &e) < 0) {
         lose(boxes);
     }
 }
@@ -176,6 +267,12 @@ void boxes_close(struct boxes *boxes)
     }
     boxes->is_lost = true;
     (void)uv_poll_stop(&boxes->poll);
+    while (boxes->waiting) {
+        struct packet *packet = boxes->waiting;
+
+        DL_DELETE(boxes->waiting, packet);
+        packet_free(packet);
+    }
     close(take_fd(&boxes->sock));
     uv_close((uv_handle_t *)&boxes->poll, on_closed);
 }

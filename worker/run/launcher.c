@@ -322,14 +322,16 @@ static int clone_box(struct launcher *l, struct slot *slot, const int *fds,
     }
     report_read = report[0];
     report_write = report[1];
-    rlimits_make(&slot->limits, l->cgroups.controllers & CGROUP_MEMORY,
-                 l->cgroups.controllers & CGROUP_PIDS, &rlimits);
+    rlimits_make(&slot->limits, l->cgroups.controllers & CGROUP_PIDS, &rlimits);
     const struct box_child child = {
         .limits = &slot->limits,
         .rlimits = &rlimits,
         .cgroups = &l->cgroups,
         .cgroup = &slot->cgroup,
         .seccomp = &l->spec->seccomp,
+        .data_bytes = l->cgroups.controllers & CGROUP_MEMORY
+                          ? 0
+                          : slot->limits.memory_bytes,
         .go_fd = go_read,
         .launcher_pidfd = l->self_pidfd,
         .report_fd = report_write,

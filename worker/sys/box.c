@@ -375,6 +375,7 @@ static pid_t start_payload(struct init *in)
         .stdio_fds = {in->child->stdio_fds[0], in->child->stdio_fds[1],
                       in->child->stdio_fds[2]},
         .cwd = in->cwd,
+        .data_bytes = in->child->data_bytes,
     };
     /* Before, not after: a short program has ended before a busy machine lets
      * us run again. */

@@ -25,6 +25,9 @@ struct box_child {
     const struct cgroups *cgroups;
     const struct cgroup_slot *cgroup;
     const struct seccomp_program *seccomp;
+    /* Where no memory cgroup is: the payload's RLIMIT_DATA, else 0. Not
+     * RLIMIT_AS: V8 reserves address space it never uses. */
+    uint64_t data_bytes;
     int go_fd;          /* one byte: the id maps are written */
     int launcher_pidfd; /* readable once the launcher is dead */
     int report_fd;

@@ -38,7 +38,9 @@ static int change_user(const char *user, struct err *e)
 int privdrop_to_user(const char *user, struct err *e)
 {
     int is_root = geteuid() == 0;
+    int death_signal = 0; /* the change of user would forget it */
 
+    (void)prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
     /* While it can still be done: the bounding set. */
     if (is_root && caps_keep_for_setuid() < 0) {
         return err_sys(e, "dropping capabilities");
@@ -46,7 +48,8 @@ int privdrop_to_user(const char *user, struct err *e)
     if (is_root && change_user(user, e) < 0) {
         return -1;
     }
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+    if (prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) < 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
         return err_sys(e, "no_new_privs");
     }

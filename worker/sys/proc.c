@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 pid_t proc_clone(uint64_t namespaces, int cgroup_fd, int *out_pidfd)
@@ -66,6 +67,13 @@ static int place_stdio(const int stdio_fds[3])
     return 0;
 }
 
+static int limit_data(uint64_t bytes)
+{
+    const struct rlimit limit = {bytes, bytes};
+
+    return bytes ? setrlimit(RLIMIT_DATA, &limit) : 0;
+}
+
 /* Runs on the parent's memory until exec: touches nothing but *failure. */
 static NORETURN void exec_child(const struct proc_exec *what,
                                 struct proc_exec_failure *failure)
@@ -76,6 +84,8 @@ static NORETURN void exec_child(const struct proc_exec *what,
         failure->step = "stdio";
     } else if (chdir(what->cwd) < 0) {
         failure->step = "cwd";
+    } else if (limit_data(what->data_bytes) < 0) {
+        failure->step = "memory limit";
     } else {
         (void)execve(what->argv[0], what->argv, what->envp);
         failure->step = "exec";

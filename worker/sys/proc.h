@@ -22,6 +22,7 @@ struct proc_exec {
     char *const *envp;
     int stdio_fds[3];
     const char *cwd;
+    uint64_t data_bytes; /* RLIMIT_DATA of the program alone, 0: as it is */
 };
 
 /* Why an exec did not happen. */

@@ -6,11 +6,10 @@
  * one process should the engine be late. SIGXCPU, then SIGKILL. */
 #define CPU_SLACK_S 1
 
-void rlimits_make(const struct box_limits *l, int has_memory_cgroup,
-                  int has_pids_cgroup, struct rlimits_plan *out)
+void rlimits_make(const struct box_limits *l, int has_pids_cgroup,
+                  struct rlimits_plan *out)
 {
     rlim_t cpu_s = (l->cpu_time_ms + 999) / 1000;
-    rlim_t data = has_memory_cgroup ? RLIM_INFINITY : l->memory_bytes;
     /* One more than asked: box init counts too. Where the pids cgroup holds
      * the limit it must bite first, because it counts the refusals. */
     rlim_t tasks = l->max_processes + 1 + (has_pids_cgroup ? 16 : 0);
@@ -20,8 +19,6 @@ void rlimits_make(const struct box_limits *l, int has_memory_cgroup,
             {
                 {RLIMIT_CPU, cpu_s, cpu_s + CPU_SLACK_S},
                 {RLIMIT_FSIZE, l->file_size_bytes, l->file_size_bytes},
-                /* not RLIMIT_AS: V8 reserves address space it never uses */
-                {RLIMIT_DATA, data, data},
                 {RLIMIT_STACK, l->stack_bytes, l->stack_bytes},
                 /* 1, not 0: where core_pattern is a pipe the kernel ignores
                  * 0 and starts the host's handler, as root; 1 means none */
@@ -36,7 +33,7 @@ void rlimits_make(const struct box_limits *l, int has_memory_cgroup,
                 {RLIMIT_RTPRIO, 0, 0},
                 {RLIMIT_RTTIME, 0, 0},
             },
-        .count = 14,
+        .count = 13,
     };
 }
 
@@ -45,13 +42,7 @@ int rlimits_apply(const struct rlimits_plan *plan)
     for (size_t i = 0; i < plan->count; i++) {
         const struct rlimit_row *row = &plan->rows[i];
         struct rlimit lim = {row->soft, row->hard};
-        struct rlimit now;
 
-        /* "No bound of ours": whatever the host allows. */
-        if (row->hard == RLIM_INFINITY &&
-            getrlimit((__rlimit_resource_t)row->resource, &now) == 0) {
-            lim.rlim_cur = lim.rlim_max = now.rlim_max;
-        }
         if (setrlimit((__rlimit_resource_t)row->resource, &lim) < 0) {
             return -1;
         }

@@ -21,8 +21,9 @@ struct rlimits_plan {
     size_t count;
 };
 
-/* Without a memory cgroup, memory is held by RLIMIT_DATA as well. */
-void rlimits_make(const struct box_limits *limits, int has_memory_cgroup,
-                  int has_pids_cgroup, struct rlimits_plan *out);
+/* Memory is not here: a cgroup holds it, or RLIMIT_DATA of the payload alone
+ * (see box.h). */
+void rlimits_make(const struct box_limits *limits, int has_pids_cgroup,
+                  struct rlimits_plan *out);
 /* -1 with errno. Safe after clone. */
 int rlimits_apply(const struct rlimits_plan *plan) MUST_USE;
