@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+const order = { items: null };
+console.log(order.items.length);
