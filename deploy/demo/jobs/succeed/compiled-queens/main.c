@@ -15,8 +15,8 @@ static int ways(unsigned all, unsigned columns, unsigned left, unsigned right)
     for (unsigned free_columns = all & ~(columns | left | right); free_columns;
          free_columns &= free_columns - 1) {
         unsigned here = free_columns & -free_columns;
-        count += ways(all, columns | here, (left | here) << 1,
-                      (right | here) >> 1);
+        count +=
+            ways(all, columns | here, (left | here) << 1, (right | here) >> 1);
     }
     return count;
 }
