@@ -156,19 +156,25 @@ double bench_fleet_rss_kb(pid_t pid)
     return at ? strtod(at + strlen("VmRSS:"), NULL) : 0;
 }
 
-double bench_fleet_cpu_ms(pid_t pid)
+double bench_fleet_cpu_ms(pid_t pid, bool also_children)
 {
     char text[1024];
-    unsigned long user = 0;
-    unsigned long system = 0;
+    unsigned long own[2] = {0, 0};
+    unsigned long children[2] = {0, 0};
     const char *at = NULL;
 
     if (read_proc(pid, "stat", text, sizeof(text))) {
         at = strrchr(text, ')'); /* the name may hold anything */
     }
-    if (!at || sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-                          "%lu %lu", &user, &system) != 2) {
+    if (!at || sscanf(at,
+                      ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+                      "%lu %lu %lu %lu",
+                      &own[0], &own[1], &children[0], &children[1]) != 4) {
         return 0;
     }
-    return (double)(user + system) * 1000.0 / (double)sysconf(_SC_CLK_TCK);
+    unsigned long ticks = own[0] + own[1];
+    if (also_children) {
+        ticks += children[0] + children[1];
+    }
+    return (double)ticks * 1000.0 / (double)sysconf(_SC_CLK_TCK);
 }

@@ -3,6 +3,7 @@
  * broker of the same kind with an echo behind it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -31,5 +32,6 @@ void bench_fleet_stop(struct bench_fleet *fleet);
 pid_t bench_fleet_launcher(pid_t engine);
 /* Resident memory now; 0 when the process is gone. */
 double bench_fleet_rss_kb(pid_t pid);
-/* CPU time of all its threads so far. */
-double bench_fleet_cpu_ms(pid_t pid);
+/* CPU time of all its threads so far; also_children: and of the children it
+ * has reaped. */
+double bench_fleet_cpu_ms(pid_t pid, bool also_children);

@@ -139,8 +139,8 @@ struct idle {
 static int watch_idle(pid_t a, pid_t b, uint64_t ms, struct idle *out_a,
                       struct idle *out_b, struct err *e)
 {
-    double a_ms = bench_fleet_cpu_ms(a);
-    double b_ms = bench_fleet_cpu_ms(b);
+    double a_ms = bench_fleet_cpu_ms(a, false);
+    double b_ms = bench_fleet_cpu_ms(b, false);
     uint64_t from_us = clock_mono_us();
 
     sleep_until_us(from_us + ms * 1000);
@@ -148,8 +148,8 @@ static int watch_idle(pid_t a, pid_t b, uint64_t ms, struct idle *out_a,
         return err_set(e, ERR_RETRY, "interrupted");
     }
     double took_ms = (double)(clock_mono_us() - from_us) / 1000.0;
-    out_a->cpu_percent = (bench_fleet_cpu_ms(a) - a_ms) * 100.0 / took_ms;
-    out_b->cpu_percent = (bench_fleet_cpu_ms(b) - b_ms) * 100.0 / took_ms;
+    out_a->cpu_percent = (bench_fleet_cpu_ms(a, false) - a_ms) * 100.0 / took_ms;
+    out_b->cpu_percent = (bench_fleet_cpu_ms(b, false) - b_ms) * 100.0 / took_ms;
     out_a->rss_kb = bench_fleet_rss_kb(a);
     out_b->rss_kb = bench_fleet_rss_kb(b);
     return 0;

@@ -21,6 +21,7 @@
 /* Per worker: eight slots on two cores, and as many again in the queue. */
 #define WINDOW        64
 #define GROWTH_POINTS 200
+#define CPU_SPAWNS    500
 
 static const unsigned loop_counts[] = {1, 2, 4};
 static const unsigned worker_counts[] = {1, 2};
@@ -127,17 +128,34 @@ int bench_phases_throughput(const struct bench_spec *spec,
 
 struct growth {
     pid_t engine;
+    pid_t launcher;
+    uint64_t first; /* results when the CPU times were read first */
+    uint64_t last;
+    double engine_ms[2];
+    double boxes_ms[2];
     uint64_t warm_up;
     double jobs[GROWTH_POINTS * 2];
     double kb[GROWTH_POINTS * 2];
     size_t count;
 };
 
+static void read_cpu(struct growth *g, int which)
+{
+    g->engine_ms[which] = bench_fleet_cpu_ms(g->engine, false);
+    g->boxes_ms[which] = bench_fleet_cpu_ms(g->launcher, true);
+}
+
 static void on_count(uint64_t results, void *arg)
 {
     struct growth *g = arg;
 
     if (results > g->warm_up && g->count < ARRAY_LEN(g->kb)) {
+        if (g->count == 0) {
+            g->first = results;
+            read_cpu(g, 0);
+        }
+        g->last = results;
+        read_cpu(g, 1);
         g->jobs[g->count] = (double)results / 1000.0;
         g->kb[g->count++] = bench_fleet_rss_kb(g->engine);
     }
@@ -159,6 +177,29 @@ static void report_growth(const struct growth *g, double per_s, uint64_t jobs,
                      g->kb[g->count - 1] / 1024.0);
 }
 
+static int report_cpu(const struct bench_spec *spec, const struct growth *g,
+                      struct bench_report *report, struct err *e)
+{
+    double jobs = (double)(g->last - g->first);
+    double spawn_us = 0;
+
+    if (jobs < 1) {
+        return err_set(e, ERR_INPUT, "too few jobs");
+    }
+    if (bench_spawn_cpu(spec->program, CPU_SPAWNS, &spawn_us, e) < 0) {
+        return -1;
+    }
+    bench_report_add(report, "box_cpu_us_per_job",
+                     (g->boxes_ms[1] - g->boxes_ms[0]) * 1000.0 / jobs, "us",
+                     spawn_us,
+                     "CPU time of launcher and boxes; baseline: of a bare "
+                     "spawn and wait");
+    bench_report_add(report, "engine_cpu_us_per_job",
+                     (g->engine_ms[1] - g->engine_ms[0]) * 1000.0 / jobs, "us",
+                     spawn_us, "all threads of the engine");
+    return 0;
+}
+
 int bench_phases_memory(const struct bench_spec *spec,
                         struct bench_report *report, struct err *e)
 {
@@ -174,6 +215,7 @@ int bench_phases_memory(const struct bench_spec *spec,
     }
     /* The pools of allocators and clients fill up in the first fifth. */
     g->engine = fleet.engines[0];
+    g->launcher = bench_fleet_launcher(g->engine);
     g->warm_up = spec->jobs / 5;
     const struct bench_load_run run = {
         .window = WINDOW,
@@ -190,6 +232,7 @@ int bench_phases_memory(const struct bench_spec *spec,
     bench_fleet_stop(&fleet);
     if (rc == 0) {
         report_growth(g, per_s, spec->jobs, report);
+        rc = report_cpu(spec, g, report, e);
     }
     free(g);
     return rc;

@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -40,6 +41,36 @@ int bench_spawn_once(const char *program, double *out_us, struct err *e)
     if (status != 0) {
         return err_set(e, ERR_SYSTEM, "%s ended with %d", program, status);
     }
+    return 0;
+}
+
+static double cpu_us(void)
+{
+    static const int whose[] = {RUSAGE_SELF, RUSAGE_CHILDREN};
+    double sum = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(whose); i++) {
+        struct rusage used;
+
+        (void)getrusage(whose[i], &used);
+        sum += (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+               (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    }
+    return sum;
+}
+
+int bench_spawn_cpu(const char *program, unsigned runs, double *out_us,
+                    struct err *e)
+{
+    double before_us = cpu_us();
+    double wall_us = 0;
+
+    for (unsigned i = 0; i < runs; i++) {
+        if (bench_spawn_once(program, &wall_us, e) < 0) {
+            return -1;
+        }
+    }
+    *out_us = (cpu_us() - before_us) / runs;
     return 0;
 }
 
