@@ -39,6 +39,7 @@
 #include "run/launch_proto.h"
 #include "sys/caps.h"
 #include "sys/cgroup.h"
+#include "sys/forkmap.h"
 #include "sys/ipc.h"
 #include "sys/mounts.h"
 #include "sys/ns.h"
@@ -153,6 +154,7 @@ static int boot(struct launcher *l, struct err *e)
                     l->spec->cgroup_parent, e) < 0 ||
         open_slots(l, e) < 0 ||
         mounts_enter_template(!l->is_root, l->is_root, e) < 0 ||
+        forkmap_drop_libraries(l->proc_fd, e) < 0 ||
         give_up_privilege(l, e) < 0) {
         return -1;
     }
