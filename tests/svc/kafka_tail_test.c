@@ -12,6 +12,7 @@
 #include "svc/kafka_tail.h"
 
 #define RESULTS "forkyard.results"
+#define OUTPUT  "forkyard.output"
 
 struct fixture {
     struct mock_broker mock;
@@ -127,6 +128,50 @@ static void test_missing_topic_is_named(void **state)
     teardown(&f);
 }
 
+static void test_two_topics_in_one(void **state)
+{
+    struct fixture f;
+    bool has_seen[2] = {false, false};
+
+    (void)state;
+    setup(&f, 2);
+    mock_broker_topic(&f.mock, OUTPUT, 3);
+    mock_broker_produce(&f.mock, OUTPUT, 2, "k", "before", NULL);
+    open_tail(&f, KAFKA_TAIL_END);
+    assert_int_equal(kafka_tail_add(f.tail, OUTPUT, KAFKA_TAIL_END, &f.e), 0);
+    produce(&f, 1, "of results");
+    mock_broker_produce(&f.mock, OUTPUT, 2, "k", "of output", NULL);
+    while (!has_seen[0] || !has_seen[1]) {
+        if (next(&f, MOCK_BROKER_DEADLINE_MS) == 1) {
+            size_t topic = kafka_tail_topic(f.tail);
+
+            assert_in_range(topic, 0, 1);
+            assert_true(view_is(f.value, topic ? "of output" : "of results"));
+            has_seen[topic] = true;
+        }
+    }
+    teardown(&f);
+}
+
+static void test_a_topic_that_cannot_be_added(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f, 1);
+    open_tail(&f, KAFKA_TAIL_END);
+    assert_int_equal(
+        kafka_tail_add(f.tail, "forkyard.nothing", KAFKA_TAIL_END, &f.e), -1);
+    assert_non_null(strstr(f.e.msg, "forkyard.nothing"));
+    produce(&f, 0, "after");
+    while (next(&f, MOCK_BROKER_DEADLINE_MS) == 0) {
+        assert_true(f.at_end);
+    }
+    assert_true(view_is(f.value, "after"));
+    assert_int_equal(kafka_tail_topic(f.tail), 0);
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +179,8 @@ int main(void)
         cmocka_unit_test(test_beginning_to_the_end),
         cmocka_unit_test(test_empty_topic_is_at_its_end),
         cmocka_unit_test(test_missing_topic_is_named),
+        cmocka_unit_test(test_two_topics_in_one),
+        cmocka_unit_test(test_a_topic_that_cannot_be_added),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,6 +185,21 @@ int client_next(struct client *client, int timeout_ms, struct view *out_value,
     return kafka_tail_next(client->tail, timeout_ms, &key, out_value, NULL, e);
 }
 
+int client_add_output(struct client *client, struct err *e)
+{
+    char topic[TOPIC_MAX];
+
+    (void)snprintf(topic, sizeof(topic), "%soutput",
+                   client->config->topics_prefix);
+    return kafka_tail_add(client->tail, topic, KAFKA_TAIL_END, e);
+}
+
+/* The results were there first. */
+bool client_is_output(const struct client *client)
+{
+    return kafka_tail_topic(client->tail) > 0;
+}
+
 void client_close(struct client *client)
 {
     if (!client) {

@@ -3,7 +3,7 @@
  *
  * Happy path: client_open() fixes where in the results topic we start reading,
  * then client_send() any number of jobs, client_flush() until all are durable,
- * client_next() for the results.
+ * client_next() for the results (and, when asked for, the output chunks).
  *
  * Failures: a job the broker did not acknowledge is counted by client_flush().
  *
@@ -43,6 +43,10 @@ size_t client_flush(struct client *client, int timeout_ms, struct err *e);
  * -1 when reading cannot go on. */
 int client_next(struct client *client, int timeout_ms, struct view *out_value,
                 struct err *e) MUST_USE;
+/* Reads the output topic too, from its end on: call it before sending. */
+int client_add_output(struct client *client, struct err *e) MUST_USE;
+/* Is what client_next() gave a record of the output topic? */
+bool client_is_output(const struct client *client);
 void client_close(struct client *client); /* accepts NULL */
 
 /* Strings already seen. The first result of a job is the one that counts. */

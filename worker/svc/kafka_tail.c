@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,14 +25,20 @@ struct position {
     bool is_at_end;
 };
 
-struct kafka_tail {
-    rd_kafka_t *rk;
-    rd_kafka_topic_t *topic;
-    rd_kafka_queue_t *queue;
-    rd_kafka_message_t *message; /* on loan until the next call */
+struct topic {
+    rd_kafka_topic_t *handle;
     struct position *positions;
     int32_t count;
-    int32_t behind; /* partitions not yet at their end */
+};
+
+struct kafka_tail {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *queue;
+    rd_kafka_message_t *message; /* on loan until the next call */
+    struct topic topics[KAFKA_TAIL_TOPICS_MAX];
+    size_t topic_count;
+    size_t last_topic; /* of the last message */
+    int32_t behind;    /* partitions not yet at their end */
 };
 
 static const struct kafka_conf_row tail_rows[] = {
@@ -55,11 +62,12 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 
 /* --- open ---------------------------------------------------------------- */
 
-static int count_partitions(struct kafka_tail *tail, struct err *e)
+static int count_partitions(struct kafka_tail *tail, struct topic *topic,
+                            struct err *e)
 {
     const rd_kafka_metadata_t *metadata = NULL;
-    const char *name = rd_kafka_topic_name(tail->topic);
-    rd_kafka_resp_err_t error = rd_kafka_metadata(tail->rk, 0, tail->topic,
+    const char *name = rd_kafka_topic_name(topic->handle);
+    rd_kafka_resp_err_t error = rd_kafka_metadata(tail->rk, 0, topic->handle,
                                                   &metadata, QUERY_TIMEOUT_MS);
 
     if (error) {
@@ -68,20 +76,22 @@ static int count_partitions(struct kafka_tail *tail, struct err *e)
     }
     error = metadata->topic_cnt == 1 ? metadata->topics[0].err
                                      : RD_KAFKA_RESP_ERR_UNKNOWN;
-    tail->count = error ? 0 : metadata->topics[0].partition_cnt;
+    topic->count = error ? 0 : metadata->topics[0].partition_cnt;
     rd_kafka_metadata_destroy(metadata);
-    if (tail->count == 0) {
+    if (topic->count == 0) {
         return err_set(e, ERR_INPUT, "kafka topic %s: %s", name,
                        rd_kafka_err2str(error));
     }
+    topic->positions = xcalloc((size_t)topic->count, sizeof(*topic->positions));
     return 0;
 }
 
-static int start_partition(struct kafka_tail *tail, int32_t partition,
-                           enum kafka_tail_start start, struct err *e)
+static int start_partition(struct kafka_tail *tail, struct topic *topic,
+                           int32_t partition, enum kafka_tail_start start,
+                           struct err *e)
 {
-    const char *name = rd_kafka_topic_name(tail->topic);
-    struct position *position = &tail->positions[partition];
+    const char *name = rd_kafka_topic_name(topic->handle);
+    struct position *position = &topic->positions[partition];
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
     int64_t low = 0;
     int64_t at = 0;
@@ -93,20 +103,71 @@ static int start_partition(struct kafka_tail *tail, int32_t partition,
                        name, partition, rd_kafka_err2str(error));
     }
     at = start == KAFKA_TAIL_END ? position->end : low;
-    position->is_at_end = at >= position->end;
-    tail->behind += !position->is_at_end;
-    if (rd_kafka_consume_start_queue(tail->topic, partition, at, tail->queue) <
-        0) {
+    if (rd_kafka_consume_start_queue(topic->handle, partition, at,
+                                     tail->queue) < 0) {
         return err_set(e, ERR_SYSTEM,
                        "kafka topic %s partition %" PRId32 ": %s", name,
                        partition, rd_kafka_err2str(rd_kafka_last_error()));
     }
     position->is_started = true;
+    position->is_at_end = at >= position->end;
+    tail->behind += !position->is_at_end;
+    return 0;
+}
+
+static void stop_topic(struct kafka_tail *tail, struct topic *topic)
+{
+    for (int32_t i = 0; i < topic->count; i++) {
+        if (topic->positions[i].is_started) {
+            (void)rd_kafka_consume_stop(topic->handle, i);
+            tail->behind -= !topic->positions[i].is_at_end;
+        }
+    }
+    free(topic->positions);
+    if (topic->handle) {
+        rd_kafka_topic_destroy(topic->handle);
+    }
+    *topic = (struct topic){0};
+}
+
+static int start_topic(struct kafka_tail *tail, struct topic *topic,
+                       enum kafka_tail_start start, struct err *e)
+{
+    if (count_partitions(tail, topic, e) < 0) {
+        return -1;
+    }
+    for (int32_t i = 0; i < topic->count; i++) {
+        if (start_partition(tail, topic, i, start, e) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int kafka_tail_add(struct kafka_tail *tail, const char *name,
+                   enum kafka_tail_start start, struct err *e)
+{
+    struct topic *topic = &tail->topics[tail->topic_count];
+
+    if (tail->topic_count == KAFKA_TAIL_TOPICS_MAX) {
+        return err_set(e, ERR_LIMIT, "kafka topic %s: at most %d topics", name,
+                       KAFKA_TAIL_TOPICS_MAX);
+    }
+    topic->handle = rd_kafka_topic_new(tail->rk, name, NULL);
+    if (!topic->handle) {
+        return err_set(e, ERR_INPUT, "kafka topic %s: %s", name,
+                       rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    if (start_topic(tail, topic, start, e) < 0) {
+        stop_topic(tail, topic);
+        return -1;
+    }
+    tail->topic_count++;
     return 0;
 }
 
 static int open_client(struct kafka_tail *tail, const struct config *config,
-                       const char *topic, struct err *e)
+                       struct err *e)
 {
     rd_kafka_conf_t *conf = NULL;
 
@@ -116,11 +177,6 @@ static int open_client(struct kafka_tail *tail, const struct config *config,
     rd_kafka_conf_set_error_cb(conf, on_error);
     if (kafka_conf_client(conf, RD_KAFKA_CONSUMER, tail, &tail->rk, e) < 0) {
         return -1;
-    }
-    tail->topic = rd_kafka_topic_new(tail->rk, topic, NULL);
-    if (!tail->topic) {
-        return err_set(e, ERR_INPUT, "kafka topic %s: %s", topic,
-                       rd_kafka_err2str(rd_kafka_last_error()));
     }
     tail->queue = rd_kafka_queue_new(tail->rk);
     return 0;
@@ -132,17 +188,10 @@ int kafka_tail_open(const struct config *config, const char *topic,
 {
     struct kafka_tail *tail = xcalloc(1, sizeof(*tail));
 
-    if (open_client(tail, config, topic, e) < 0 ||
-        count_partitions(tail, e) < 0) {
+    if (open_client(tail, config, e) < 0 ||
+        kafka_tail_add(tail, topic, start, e) < 0) {
         kafka_tail_close(tail);
         return -1;
-    }
-    tail->positions = xcalloc((size_t)tail->count, sizeof(*tail->positions));
-    for (int32_t i = 0; i < tail->count; i++) {
-        if (start_partition(tail, i, start, e) < 0) {
-            kafka_tail_close(tail);
-            return -1;
-        }
     }
     *out = tail;
     return 0;
@@ -150,14 +199,27 @@ int kafka_tail_open(const struct config *config, const char *topic,
 
 /* --- reading ------------------------------------------------------------- */
 
-static void reached(struct kafka_tail *tail, int32_t partition)
+static void reached(struct kafka_tail *tail, struct position *position)
 {
-    struct position *position = &tail->positions[partition];
-
     if (!position->is_at_end) {
         position->is_at_end = true;
         tail->behind--;
     }
+}
+
+/* By name: a message's handle need not be the one we made. NULL for a topic
+ * that could not be added, of which something was still in the queue. */
+static struct topic *topic_of(struct kafka_tail *tail,
+                              const rd_kafka_message_t *m)
+{
+    const char *name = rd_kafka_topic_name(m->rkt);
+
+    for (size_t i = 0; i < tail->topic_count; i++) {
+        if (!strcmp(name, rd_kafka_topic_name(tail->topics[i].handle))) {
+            return &tail->topics[i];
+        }
+    }
+    return NULL;
 }
 
 static void forget_message(struct kafka_tail *tail)
@@ -172,24 +234,29 @@ static void forget_message(struct kafka_tail *tail)
 static int look_at_message(struct kafka_tail *tail, struct err *e)
 {
     const rd_kafka_message_t *m = tail->message;
+    struct topic *topic = m->rkt ? topic_of(tail, m) : NULL;
     char why[256];
 
-    if (!m->err) {
-        if (m->offset + 1 >= tail->positions[m->partition].end) {
-            reached(tail, m->partition);
-        }
-        return 1;
-    }
-    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        reached(tail, m->partition);
-        return 0;
-    }
     if (m->err == RD_KAFKA_RESP_ERR__FATAL &&
         rd_kafka_fatal_error(tail->rk, why, sizeof(why))) {
         return err_set(e, ERR_SYSTEM, "kafka: %s", why);
     }
+    if (!topic) {
+        return 0;
+    }
+    if (!m->err) {
+        if (m->offset + 1 >= topic->positions[m->partition].end) {
+            reached(tail, &topic->positions[m->partition]);
+        }
+        tail->last_topic = (size_t)(topic - tail->topics);
+        return 1;
+    }
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        reached(tail, &topic->positions[m->partition]);
+        return 0;
+    }
     log_warn("cannot read", "topic=%s partition=%" PRId32 " error=%s",
-             rd_kafka_topic_name(tail->topic), m->partition,
+             rd_kafka_topic_name(topic->handle), m->partition,
              rd_kafka_message_errstr(m));
     return 0;
 }
@@ -221,24 +288,23 @@ int kafka_tail_next(struct kafka_tail *tail, int timeout_ms,
     return rc;
 }
 
+size_t kafka_tail_topic(const struct kafka_tail *tail)
+{
+    return tail->last_topic;
+}
+
 void kafka_tail_close(struct kafka_tail *tail)
 {
     if (!tail) {
         return;
     }
     forget_message(tail);
-    for (int32_t i = 0; tail->positions && i < tail->count; i++) {
-        if (tail->positions[i].is_started) {
-            (void)rd_kafka_consume_stop(tail->topic, i);
-        }
+    for (size_t i = 0; i < tail->topic_count; i++) {
+        stop_topic(tail, &tail->topics[i]);
     }
     if (tail->queue) {
         rd_kafka_queue_destroy(tail->queue);
     }
-    if (tail->topic) {
-        rd_kafka_topic_destroy(tail->topic);
-    }
     kafka_conf_destroy(tail->rk);
-    free(tail->positions);
     free(tail);
 }

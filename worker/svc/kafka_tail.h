@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kafka_tail.h - reads every partition of a topic without a group, for the
- * command line tools (results, output). Blocking; no loop. */
+/* kafka_tail.h - reads every partition of a topic, or of a few, without a
+ * group, for the command line tools (results, output). Blocking; no loop. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +13,8 @@
 
 struct kafka_tail;
 
+#define KAFKA_TAIL_TOPICS_MAX 4
+
 enum kafka_tail_start { KAFKA_TAIL_BEGINNING, KAFKA_TAIL_END };
 
 /* Returns when the start positions are fixed: what is produced after this
@@ -20,10 +22,18 @@ enum kafka_tail_start { KAFKA_TAIL_BEGINNING, KAFKA_TAIL_END };
 int kafka_tail_open(const struct config *config, const char *topic,
                     enum kafka_tail_start start, struct kafka_tail **out,
                     struct err *e) MUST_USE;
+/* One more topic over the same connections; when it fails, the tail goes on
+ * without it. */
+int kafka_tail_add(struct kafka_tail *tail, const char *topic,
+                   enum kafka_tail_start start, struct err *e) MUST_USE;
 /* 1 with a message valid until the next call, 0 at the timeout, -1 on a fatal
  * error. *at_end (may be NULL) tells whether every partition has been read to
  * the end it had at open or later. */
 int kafka_tail_next(struct kafka_tail *tail, int timeout_ms,
                     struct view *out_key, struct view *out_value, bool *at_end,
                     struct err *e) MUST_USE;
+/* Of which topic the last message was: 0 of the one that was opened, then in
+ * the order they were added. Records of one topic and key come in order; over
+ * topics there is none. */
+size_t kafka_tail_topic(const struct kafka_tail *tail);
 void kafka_tail_close(struct kafka_tail *tail); /* accepts NULL */
