@@ -8,10 +8,12 @@
 #include <utlist.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "run/launcher.h"
 #include "sys/ipc.h"
 #include "sys/proc.h"
+#include "sys/proctitle.h"
 
 #define SLOTS_PER_CORE 4
 
@@ -56,8 +58,15 @@ static NORETURN void run_launcher(const struct config *config, int sock,
         .cgroup_parent = config->box_cgroup_parent,
         .seccomp = *seccomp,
     };
+    struct err e;
 
     fd_close_all_except(3, &sock, 1);
+    /* Settings may be secrets, and every box begins as a copy of us. Ending
+     * here is seen by boxes_wait_ready(). */
+    if (proctitle_replace("forkyard: boxes", &e) < 0) {
+        log_error("cannot hide the command line", "error=%s", e.msg);
+        _exit(1);
+    }
     launcher_main(&spec);
 }
 
