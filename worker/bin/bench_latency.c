@@ -223,10 +223,12 @@ static int open_stage(struct stage *s, struct err *e)
         bench_fleet_start_echo(&s->echo, e) < 0) {
         return -1;
     }
-    if (bench_load_open(s->fleet.kafka, s->spec->bytes, &s->to_fleet, e) < 0) {
+    if (bench_load_open(s->fleet.kafka, BENCH_LOAD_QUICK, s->spec->bytes,
+                        &s->to_fleet, e) < 0) {
         return -1;
     }
-    return bench_load_open(s->echo.kafka, s->spec->bytes, &s->to_echo, e);
+    return bench_load_open(s->echo.kafka, BENCH_LOAD_QUICK, s->spec->bytes,
+                           &s->to_echo, e);
 }
 
 /* The load's own clients go first: they would keep the brokers busy. */

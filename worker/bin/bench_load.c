@@ -31,31 +31,47 @@ struct bench_load {
     uint64_t sent;
 };
 
-/* As `forkyard run` has it for a person who waits. */
-static int set_up(struct config *config, const char *kafka, struct err *e)
-{
-    const char *const rows[][2] = {
-        {"kafka.bootstrap.servers", kafka},
-        {"kafka.fetch.wait.max.ms", "2"},
-        {"kafka.enable.idempotence", "false"},
-    };
+struct setting {
+    const char *name;
+    const char *value;
+};
 
+/* As `forkyard run` has it for a person who waits. */
+static const struct setting quick[] = {
+    {"kafka.fetch.wait.max.ms", "2"},
+    {"kafka.enable.idempotence", "false"},
+    {NULL, NULL},
+};
+/* A few milliseconds, a small part of the window. */
+static const struct setting bulk[] = {
+    {"kafka.fetch.wait.max.ms", "20"},
+    {"kafka.fetch.min.bytes", "100000"},
+    {"kafka.linger.ms", "5"},
+    {"kafka.enable.idempotence", "false"},
+    {NULL, NULL},
+};
+
+static int set_up(struct config *config, const char *kafka,
+                  const struct setting *rows, struct err *e)
+{
     config_init(config);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (config_set(config, rows[i][0], rows[i][1], e) < 0) {
+    for (; rows->name; rows++) {
+        if (config_set(config, rows->name, rows->value, e) < 0) {
             return -1;
         }
     }
-    return 0;
+    return config_set(config, "kafka.bootstrap.servers", kafka, e);
 }
 
-int bench_load_open(const char *kafka, struct view program,
-                    struct bench_load **out, struct err *e)
+int bench_load_open(const char *kafka, enum bench_load_kind kind,
+                    struct view program, struct bench_load **out,
+                    struct err *e)
 {
     struct bench_load *load = xcalloc(1, sizeof(*load));
 
     load->program = program;
-    if (set_up(&load->config, kafka, e) < 0 ||
+    if (set_up(&load->config, kafka, kind == BENCH_LOAD_BULK ? bulk : quick,
+               e) < 0 ||
         kafka_tail_open(&load->config, RESULTS, KAFKA_TAIL_END, &load->tail,
                         e) < 0 ||
         kafka_out_open(&load->config, KAFKA_OUT_RELIABLE, NULL, &load->out,

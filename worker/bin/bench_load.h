@@ -12,9 +12,14 @@
 
 struct bench_load;
 
+/* QUICK: for round trips. BULK: jobs and results in batches, so that the load
+ * generator and the broker's work for it take little of the cores. */
+enum bench_load_kind { BENCH_LOAD_QUICK, BENCH_LOAD_BULK };
+
 /* Borrows program: the bytes of an executable. */
-int bench_load_open(const char *kafka, struct view program,
-                    struct bench_load **out, struct err *e) MUST_USE;
+int bench_load_open(const char *kafka, enum bench_load_kind kind,
+                    struct view program, struct bench_load **out,
+                    struct err *e) MUST_USE;
 void bench_load_close(struct bench_load *load); /* accepts NULL */
 
 /* Job numbers count from 1. */

@@ -46,7 +46,8 @@ static int measure_jobs(const struct bench_spec *spec, unsigned workers,
     if (bench_fleet_start(&fleet, workers, NULL, e) < 0) {
         return -1;
     }
-    if (bench_load_open(fleet.kafka, spec->bytes, &load, e) == 0) {
+    if (bench_load_open(fleet.kafka, BENCH_LOAD_BULK, spec->bytes, &load, e) ==
+        0) {
         rc = bench_load_run(load, &run, out_per_s, e);
     }
     bench_load_close(load);
@@ -225,7 +226,8 @@ int bench_phases_memory(const struct bench_spec *spec,
         .every = spec->jobs / GROWTH_POINTS + 1,
         .arg = g,
     };
-    if (bench_load_open(fleet.kafka, spec->bytes, &load, e) == 0) {
+    if (bench_load_open(fleet.kafka, BENCH_LOAD_BULK, spec->bytes, &load, e) ==
+        0) {
         rc = bench_load_run(load, &run, &per_s, e);
     }
     bench_load_close(load);
