@@ -2,8 +2,9 @@
 /* cmd_run.c - `forkyard run`: one program as one job, its output, its exit
  * code.
  *
- * Happy path: make the job, start reading results at their end, send, wait for
- * the first result of our job, show its bytes.
+ * Happy path: make the job, start reading results and output at their end,
+ * send, show the job's bytes as they come, wait for its first result, show what
+ * is missing.
  *
  * Never runs the program itself. */
 #include <jansson.h>
@@ -12,17 +13,21 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/str.h"
+#include "base/mem.h"
 #include "bin/cli.h"
 #include "bin/client.h"
+#include "bin/ending.h"
 #include "bin/main.h"
 #include "bin/run_job.h"
-#include "bin/ending.h"
+#include "bin/run_stream.h"
 #include "wire/mpk_json.h"
 
 #define OURS            ENDING_EXIT_OURS
 #define POLL_MS         500
 #define SEND_TIMEOUT_MS 30000
+/* The result may be here before the last of the output: topics have no order
+ * between them. */
+#define SETTLE_MS 1000
 /* After this long without a result a person wants to know what we wait for. */
 #define PATIENCE_MS      5000
 #define RESULT_ARENA_MAX (256 * 1024 * 1024)
@@ -50,6 +55,8 @@ static const struct cli_option options_table[] = {
     ROW(0, "label", CLI_LIST, labels, "K=V", "label on the job; repeatable"),
     ROW(0, "tenant", CLI_TEXT, tenant, "ID", "on whose account"),
     ROW('q', "queue", CLI_TEXT, queue, "NAME", "default: default"),
+    ROW(0, "no-stream", CLI_FLAG, no_stream, NULL,
+        "show output when the job has ended, not as it comes"),
     {NULL, 0, CLI_FLAG, 0, NULL, NULL},
 };
 
@@ -59,10 +66,11 @@ static const struct cli_spec spec = {
     .usage = "run [-l LANG] [OPTIONS] FILE|- [-- ARGS]\n"
              "run -l LANG [OPTIONS] -c CODE [-- ARGS]",
     .about =
-        "Sends one job and waits for its result; stdout and stderr are shown "
-        "when it has\narrived. Exits with the program's exit code; 128 + "
-        "signal when a signal ended\nit; 124 on a time limit; 125 when it "
-        "could not be run. With --json the whole\nresult is printed instead.",
+        "Sends one job, shows its stdout and stderr as they come, and waits "
+        "for its result.\nExits with the program's exit code; 128 + signal "
+        "when a signal ended it; 124 on a\ntime limit; 125 when it could not "
+        "be run. With --json the whole result is printed\ninstead, when the "
+        "job has ended.",
     .example = "run hello.py -- first second\n"
                "run -l shell --time 2s -c 'echo $((6 * 7))'",
     .options = options_table,
@@ -80,21 +88,6 @@ static void show_json(struct view value)
     (void)json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
     (void)fputc('\n', stdout);
     json_decref(json);
-}
-
-static void show_cut(const char *name, bool is_cut, uint64_t total,
-                     struct view kept)
-{
-    char total_text[32];
-    char kept_text[32];
-
-    if (!is_cut) {
-        return;
-    }
-    str_format_size(total, total_text, sizeof(total_text));
-    str_format_size(kept.len, kept_text, sizeof(kept_text));
-    cli_say("%s was %s; %s kept, from its head and tail", name, total_text,
-            kept_text);
 }
 
 static void show_ending(const struct result *r)
@@ -118,24 +111,52 @@ static void show_ending(const struct result *r)
     }
 }
 
-static void show_output(const struct result *r)
+/* What there is to know while we wait. */
+struct wait {
+    const struct cli *cli;
+    struct client *client;
+    const struct job *job;
+    struct run_stream stream;
+    bool has_output_topic;
+};
+
+/* 1: the record is in *out; 0: none within the time. An output record goes to
+ * the stream at once and counts as none. */
+static int next_result(struct wait *w, int timeout_ms, struct view *out)
 {
-    if (r->stdout_.data) {
-        (void)fwrite(r->stdout_.data, 1, r->stdout_.len, stdout);
-        (void)fflush(stdout);
+    struct err e = {0};
+    int got = client_next(w->client, timeout_ms, out, &e);
+
+    if (got < 0) {
+        cli_die(OURS, "waiting for job %.*s: %s", VIEW_ARG(w->job->job_id),
+                e.msg);
     }
-    if (r->stderr_.data) {
-        (void)fwrite(r->stderr_.data, 1, r->stderr_.len, stderr);
+    if (got == 0 || !out->data) {
+        return 0;
     }
-    show_cut("stdout", r->stdout_truncated, r->stdout_bytes_total, r->stdout_);
-    show_cut("stderr", r->stderr_truncated, r->stderr_bytes_total, r->stderr_);
-    show_ending(r);
+    if (client_is_output(w->client)) {
+        run_stream_take(&w->stream, *out);
+        return 0;
+    }
+    return 1;
 }
 
-/* True when this record is the result of our job; *out_exit then holds how to
- * end. */
-static bool take(const struct cli *cli, const char *id, struct view value,
-                 int *out_exit)
+/* Reads what output is still on its way. */
+static void settle(struct wait *w, const struct result *result)
+{
+    uint64_t end_ms = clock_mono_ms() + SETTLE_MS;
+    uint64_t now_ms = clock_mono_ms();
+    struct view ignored;
+
+    while (w->has_output_topic && now_ms < end_ms &&
+           !run_stream_is_complete(&w->stream, result)) {
+        (void)next_result(w, (int)(end_ms - now_ms), &ignored);
+        now_ms = clock_mono_ms();
+    }
+}
+
+/* False when it is another job's; else *out_code is how to end. */
+static bool take_result(struct wait *w, struct view value, int *out_code)
 {
     struct arena arena;
     struct result result;
@@ -144,43 +165,59 @@ static bool take(const struct cli *cli, const char *id, struct view value,
     arena_init(&arena, RESULT_ARENA_MAX);
     is_ours =
         result_decode(value.data, value.len, &arena, &result, NULL) == 0 &&
-        view_is(result.job_id, id);
+        view_eq(result.job_id, w->job->job_id);
     if (is_ours) {
-        *out_exit = ending_exit_code(&result);
-        if (cli->json) {
+        *out_code = ending_exit_code(&result);
+        if (w->cli->json) {
             show_json(value);
         } else {
-            show_output(&result);
+            settle(w, &result);
+            run_stream_finish(&w->stream, &result);
+            show_ending(&result);
         }
     }
     arena_done(&arena);
     return is_ours;
 }
 
-static int wait_for_result(const struct cli *cli, struct client *client,
-                           const char *id)
+static int wait_for_result(struct wait *w)
 {
     uint64_t started_ms = clock_mono_ms();
     bool has_said = false;
     struct view value;
-    struct err e = {0};
     int code = OURS;
 
     for (;;) {
-        int got = client_next(client, POLL_MS, &value, &e);
+        if (next_result(w, POLL_MS, &value) > 0) {
+            /* a copy: the output is read on while we use it */
+            AUTO_FREE char *copy = view_dup(value);
 
-        if (got < 0) {
-            cli_die(OURS, "waiting for job %s: %s", id, e.msg);
+            value.data = copy;
+            if (take_result(w, value, &code)) {
+                return code;
+            }
         }
-        if (got > 0 && value.data && take(cli, id, value, &code)) {
-            return code;
-        }
-        if (!has_said && clock_mono_ms() - started_ms > PATIENCE_MS) {
-            cli_say("still waiting for job %s; is a worker running? "
+        if (!has_said && !w->stream.has_chunks &&
+            clock_mono_ms() - started_ms > PATIENCE_MS) {
+            cli_say("still waiting for job %.*s; is a worker running? "
                     "(forkyard worker, or forkyard dev)",
-                    id);
+                    VIEW_ARG(w->job->job_id));
             has_said = true;
         }
+    }
+}
+
+/* Without the output topic the result has it all, only later. */
+static void watch_output(struct wait *w)
+{
+    struct err e = {0};
+
+    if (!w->job->stream) {
+        return;
+    }
+    w->has_output_topic = client_add_output(w->client, &e) == 0;
+    if (!w->has_output_topic) {
+        cli_say("output is shown at the end: %s", e.msg);
     }
 }
 
@@ -202,23 +239,29 @@ static int send_and_wait(struct cli *cli, const struct run_options *options,
                          struct run_job *run)
 {
     AUTO_BUF struct buf bytes;
-    struct client *client = NULL;
     struct err e = {0};
     struct job job;
+    struct wait w = {.cli = cli, .job = &job};
     int code;
 
+    run->job.stream = !cli->json && !options->no_stream;
     buf_init(&bytes, cli->config.job_max_bytes);
     if (check_job(&cli->config, &run->job, &bytes, &run->arena, &job, &e) < 0 ||
-        client_open(&cli->config, true, true, &client, &e) < 0 ||
-        client_send(client, options->queue, &job, buf_view(&bytes), &e) < 0 ||
-        client_flush(client, SEND_TIMEOUT_MS, &e) > 0) {
+        client_open(&cli->config, true, true, &w.client, &e) < 0) {
+        cli_die(OURS, "%s", e.msg);
+    }
+    watch_output(&w);
+    if (client_send(w.client, options->queue, &job, buf_view(&bytes), &e) < 0 ||
+        client_flush(w.client, SEND_TIMEOUT_MS, &e) > 0) {
         cli_die(OURS, "%s", e.msg);
     }
     if (cli->verbose) {
         cli_say("job %s sent", run->id);
     }
-    code = wait_for_result(cli, client, run->id);
-    client_close(client);
+    run_stream_init(&w.stream, &job, stdout, stderr);
+    code = wait_for_result(&w);
+    run_stream_done(&w.stream);
+    client_close(w.client);
     return code;
 }
 

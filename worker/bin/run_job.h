@@ -2,6 +2,7 @@
 /* run_job.h - makes a job of the command line of `forkyard run`. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/base.h"
@@ -20,6 +21,7 @@ struct run_options {
     const char *queue;
     uint64_t time_ms;      /* 0: not given */
     uint64_t memory_bytes; /* 0: not given */
+    bool no_stream;
     struct cli_list env;
     struct cli_list labels;
     struct cli_list limits; /* name=value */
