@@ -237,6 +237,12 @@ def family(pid):
     return found
 
 
+def uid_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+        return next(int(line.split()[1]) for line in f
+                    if line.startswith("Uid:"))
+
+
 def wait_dead(pid, deadline_s=DEADLINE_S):
     """Returns when it is dead (a zombie is dead)."""
     try:
@@ -282,20 +288,20 @@ class Fleet:
     UID_RANGE = 4096  # of one worker of dev
 
     def __init__(self, workers=2, slots=4, settings=None, prefix=(),
-                 env=None, args=()):
+                 env=None, program=FORKYARD):
         self.tails = {}
         # A range of our own: other fleets may be on this machine.
         self.uid_base = 1000000000 + os.getpid() % 40000 * 4 * self.UID_RANGE
         self.worker_count = workers
         self.words_path = Path(TMPDIR) / f"dev.{id(self)}.err"
-        command = [*prefix, FORKYARD, "dev", "--json",
+        command = [*prefix, str(program), "dev", "--json",
                    "--workers", str(workers), "--slots", str(slots)]
         settings = {"box.uid_base": self.uid_base, **(settings or {})}
         for name, value in settings.items():
             command += ["--set", f"{name}={value}"]
         with open(self.words_path, "wb") as words:
             self.process = subprocess.Popen(
-                command + list(args), stdin=subprocess.DEVNULL,
+                command, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=words,
                 env={**os.environ, **(env or {})},
             )
