@@ -179,7 +179,7 @@ def submit_and_wait(fleet, job_id, **job):
         (r.message for r in records if r.key == job_id.encode()), None),
         what=f"output of {job_id}")
     conforms("chunk", chunk)
-    same(chunk["data"], b"ready\n", "the first output")
+    assert chunk["data"].startswith(b"ready"), chunk
 
 
 def two_jobs(fleet, is_root):
