@@ -242,7 +242,11 @@ static void reap(struct launcher *l, struct slot *slot)
     if (slot->watched.rss_bytes > ended.max_rss_bytes) {
         ended.max_rss_bytes = slot->watched.rss_bytes;
     }
-    close(take_fd(&slot->pidfd)); /* leaves epoll with it */
+    /* By name: a box just cloned holds copies of our descriptors until it has
+     * closed them, so that closing ours alone leaves it in epoll. The slot's
+     * next box would be taken for ended, and we would wait for it. */
+    (void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, slot->pidfd, NULL);
+    close(take_fd(&slot->pidfd));
     close(take_fd(&slot->report_fd));
     slot->pid = 0;
     l->running--;
@@ -567,6 +571,7 @@ void launcher_main(const struct launcher_spec *spec)
     struct err e;
 
     block_signals();
+    proc_reset_signals();
     (void)prctl(PR_SET_NAME, "fy-launcher", 0, 0, 0);
     int status = boot(&l, &e);
     say_ready(&l, status, &e);
