@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# cli_stream.sh - `forkyard run` shows output while the job runs: order, both
+# streams, much of it, any bytes, and what ends early. timeout: 120
+# shellcheck disable=SC2317 # called through check
+set -u
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+unset FORKYARD_CONFIG
+out=$TMPDIR/out
+err=$TMPDIR/err
+export TMPDIR
+
+mkfifo "$TMPDIR/ready"
+"$FORKYARD" dev --json --workers 2 --slots 4 --port 0 \
+    >"$TMPDIR/ready" 2>"$TMPDIR/dev.err" &
+dev=$!
+line=
+read -r -t 60 line <"$TMPDIR/ready"
+echo "$line" >"$TMPDIR/addresses"
+kafka=$(python3 -c 'import json, sys
+print(json.load(open(sys.argv[1]))["kafka"])' "$TMPDIR/addresses")
+export FORKYARD_KAFKA_BOOTSTRAP_SERVERS=$kafka
+
+# run_noting CODE RUN-ARGS...: what run shows, as it reaches a pipe, with the
+# time in ns in front of each line, in $TMPDIR/noted.
+run_noting() {
+    python3 -c 'import subprocess, sys, time
+noted = open(sys.argv[1], "w")
+run = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+for line in run.stdout:
+    print(time.time_ns(), line.decode(), end="", file=noted)
+sys.exit(run.wait())' "$TMPDIR/noted" "$FORKYARD" run "$@"
+}
+
+# line_is before|after LABEL TEXT: when the line was noted, seen from the end of
+# the job with this label, which its result tells.
+line_is() {
+    "$FORKYARD" results --json >"$TMPDIR/results" || return 1
+    python3 -c 'import json, sys
+side, label, text, results, noted = sys.argv[1:]
+ends = [r["timings"]["finished_unix_nano"]
+        for r in map(json.loads, open(results))
+        if r.get("labels") == {"test": label}]
+seen = [int(line.split()[0]) for line in open(noted) if text in line]
+if (len(ends) != 1 or len(seen) != 1
+        or (side == "before") != (seen[0] < ends[0])):
+    sys.exit(f"seen {seen}, ended {ends}")' "$@" "$TMPDIR/results" "$TMPDIR/noted"
+}
+
+check "a job with a pause" run_noting --label test=pause -l shell \
+    -c 'echo first; sleep 0.3; echo second'
+check "... its first line is there before it ends" line_is before pause first
+check "... each line once, in order" is \
+    "$(cut -d' ' -f2- "$TMPDIR/noted")" $'first\nsecond'
+check "--no-stream" run_noting --no-stream --label test=whole -l shell \
+    -c 'echo first; sleep 0.3; echo second'
+check "... nothing before the end" line_is after whole first
+check "... but all of it then" is \
+    "$(cut -d' ' -f2- "$TMPDIR/noted")" $'first\nsecond'
+
+check "stdout and stderr in turns" run_noting -l shell \
+    -c 'echo o1; sleep 0.3; echo e1 >&2; sleep 0.3; echo o2'
+check "... arrive in turns" is "$(cut -d' ' -f2- "$TMPDIR/noted")" \
+    $'o1\ne1\no2'
+check "... each where it belongs" exits_with 0 "$FORKYARD" run -l shell \
+    -c 'echo o; echo e >&2; echo o; echo e >&2'
+check "... stdout" is "$(cat "$out")" $'o\no'
+check "... stderr" is "$(cat "$err")" $'e\ne'
+
+code='import sys
+for i in range(300000):
+    sys.stdout.write("%9d\n" % i)'
+python3 -c "$code" >"$TMPDIR/expected"
+check "3 MB, more than a result keeps" exits_with 0 "$FORKYARD" run -l python \
+    -c "$code"
+check "... all of it, once" cmp "$TMPDIR/expected" "$out"
+check "... and no word about it" is "$(cat "$err")" ""
+check "3 MB with --no-stream" exits_with 0 "$FORKYARD" run --no-stream \
+    -l python -c "$code"
+check "... is cut, which is said" has "$err" "stdout was 2.9 MiB" "kept"
+
+code='import os
+os.write(1, bytes(range(256)) * 100)'
+python3 -c "$code" >"$TMPDIR/expected"
+check "any bytes" exits_with 0 "$FORKYARD" run -l python -c "$code"
+check "... come as they are" cmp "$TMPDIR/expected" "$out"
+check "no newline at the end" exits_with 0 "$FORKYARD" run -l shell \
+    -c 'printf x'
+check "... and none is added" is "$(od -An -c "$out" | tr -d ' ')" x
+
+check "a time limit: 124" exits_with 124 "$FORKYARD" run -l shell \
+    --time 500ms -c 'echo so far; while :; do :; done'
+check "... what there was is shown, once" is "$(cat "$out")" "so far"
+check "... and what ended it" has "$err" "wall time limit"
+check "exit code" exits_with 7 "$FORKYARD" run -l shell -c 'echo x; exit 7'
+check "... with its output" is "$(cat "$out")" x
+check "refused: 125" exits_with 125 "$FORKYARD" run -l nosuchlanguage -c x
+check "... nothing on stdout" is "$(cat "$out")" ""
+check "... the reason once" is "$(grep -c nosuchlanguage "$err")" 1
+
+check "--json: the result alone" exits_with 0 "$FORKYARD" run --json -l shell \
+    -c 'echo x'
+check "... is all of stdout" json "$out" "j['stdout'] == 'x\n'"
+
+check "run --help tells" exits_with 0 "$FORKYARD" run --help
+check "... about --no-stream" has "$out" "--no-stream" "as they come"
+
+kill -TERM "$dev"
+got=0
+wait "$dev" || got=$?
+check "dev ends with 0" is "$got" 0
+tap_done
