@@ -121,12 +121,6 @@ static int close_the_rest(struct init *in)
     return 0;
 }
 
-static int new_session(struct init *in)
-{
-    (void)in;
-    return setsid() < 0 ? -1 : 0;
-}
-
 static int mount_tree(struct init *in)
 {
     const char *step = NULL;
@@ -222,7 +216,6 @@ static const struct {
     {"launcher is gone", die_with_launcher},
     /* cgroup files, the launcher's sockets: from here only what is ours. */
     {"descriptors", close_the_rest},
-    {"session", new_session},
     /* Needs CAP_SYS_ADMIN over our own namespaces. */
     {"mounts", mount_tree},
     {"counters", open_counters},

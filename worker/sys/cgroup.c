@@ -444,18 +444,23 @@ static uint64_t pids_failed(const struct cgroups *c,
     return pids < 0 ? 0 : read_num(slot->dir_fd[pids], "pids.events", "max ");
 }
 
-uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
-                            const struct cgroup_slot *slot)
+static uint64_t cpu_us(const struct cgroups *c, const struct cgroup_slot *slot)
 {
     int acct = tree_of(c, CGROUP_CPUACCT);
-    uint64_t now = 0;
 
     if (acct < 0) {
         return 0;
     }
-    now = c->version == CGROUP_V2
-              ? read_num(slot->dir_fd[acct], "cpu.stat", "usage_usec ")
-              : read_num(slot->dir_fd[acct], "cpuacct.usage", NULL) / 1000;
+    return c->version == CGROUP_V2
+               ? read_num(slot->dir_fd[acct], "cpu.stat", "usage_usec ")
+               : read_num(slot->dir_fd[acct], "cpuacct.usage", NULL) / 1000;
+}
+
+uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
+                            const struct cgroup_slot *slot)
+{
+    uint64_t now = cpu_us(c, slot);
+
     return now > slot->cpu_us_before ? now - slot->cpu_us_before : 0;
 }
 
@@ -471,11 +476,15 @@ int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
         (void)fd_write_small(slot->dir_fd[memory], "memory.max_usage_in_bytes",
                              "0");
     }
+    return 0;
+}
+
+/* What the next job begins with. */
+static void note_counters(const struct cgroups *c, struct cgroup_slot *slot)
+{
     slot->oom_before = oom_kills(c, slot);
     slot->pids_failed_before = pids_failed(c, slot);
-    slot->cpu_us_before = 0;
-    slot->cpu_us_before = cgroup_slot_cpu_us(c, slot);
-    return 0;
+    slot->cpu_us_before = cpu_us(c, slot);
 }
 
 /* A peak cannot be set back everywhere (pids.peak never, memory.peak before
@@ -486,6 +495,7 @@ static void renew(const struct cgroups *c, struct cgroup_slot *slot, int i)
     close_slot_dir(c, slot, (size_t)i);
     slot->is_set = false;
     (void)open_slot_dir(c, slot, (size_t)i);
+    note_counters(c, slot);
 }
 
 void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
@@ -494,10 +504,16 @@ void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
     int memory = tree_of(c, CGROUP_MEMORY);
     int pids = tree_of(c, CGROUP_PIDS);
 
+    /* Nothing runs in a slot between two jobs: what the counters say at the
+     * end of one is what the next begins with. */
+    uint64_t cpu_now = cpu_us(c, slot);
+    uint64_t oom_now = oom_kills(c, slot);
+
     memset(out, 0, sizeof(*out));
-    out->cpu_us = cgroup_slot_cpu_us(c, slot);
-    out->oom_kills = oom_kills(c, slot) - slot->oom_before;
-    out->forks_refused = pids_failed(c, slot) - slot->pids_failed_before;
+    out->cpu_us = cpu_now - slot->cpu_us_before;
+    out->oom_kills = oom_now - slot->oom_before;
+    slot->cpu_us_before = cpu_now;
+    slot->oom_before = oom_now;
     if (memory >= 0) {
         out->memory_peak_bytes =
             c->version == CGROUP_V2
@@ -508,6 +524,13 @@ void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
     uint64_t peak =
         pids < 0 ? 0 : read_num(slot->dir_fd[pids], "pids.peak", NULL);
     out->processes_peak = peak > 0 ? peak - 1 : 0;
+    /* A fork is refused only at the limit. Kernels before 6.1 have no peak. */
+    if (peak == 0 || peak > slot->set.max_processes) {
+        uint64_t failed_now = pids_failed(c, slot);
+
+        out->forks_refused = failed_now - slot->pids_failed_before;
+        slot->pids_failed_before = failed_now;
+    }
     if (peak > 2 || (c->version == CGROUP_V2 && memory >= 0)) {
         renew(c, slot, pids >= 0 ? pids : memory);
     }

@@ -38,11 +38,16 @@ pid_t proc_clone(uint64_t namespaces, int cgroup_fd, int *out_pidfd)
 void proc_reset_signals(void)
 {
     struct sigaction dfl = {.sa_handler = SIG_DFL};
-    sigset_t none;
 
     for (int s = 1; s < NSIG; s++) {
         (void)sigaction(s, &dfl, NULL); /* KILL, STOP and libc's own refuse */
     }
+}
+
+static void unblock_signals(void)
+{
+    sigset_t none;
+
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -78,7 +83,7 @@ static int limit_data(uint64_t bytes)
 static NORETURN void exec_child(const struct proc_exec *what,
                                 struct proc_exec_failure *failure)
 {
-    proc_reset_signals();
+    unblock_signals();
     (void)setsid();
     if (place_stdio(what->stdio_fds) < 0) {
         failure->step = "stdio";
