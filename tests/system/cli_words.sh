@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # cli_words.sh - the command line without a fleet: help, hints, settings, exit
+# shellcheck disable=SC2317 # called through check
 # codes. timeout: 120
 set -u
 # shellcheck source=tests/lib/tap.sh
@@ -21,6 +22,15 @@ for command in $all_commands; do
         "forkyard $command"
     check "help $command is the same" exits_with 0 "$FORKYARD" help "$command"
 done
+
+for command in worker dev check; do
+    check "$command --help" exits_with 0 "$FORKYARD" "$command" --help
+    check "... lists every setting" has "$out" "Settings (file, FORKYARD_" \
+        worker.slots FORKYARD_WORKER_SLOTS job.max_bytes "kafka.<property>"
+done
+check "run --help" exits_with 0 "$FORKYARD" run --help
+has_not() { ! grep -qF -- "$2" "$1"; }
+check "... does not" has_not "$out" FORKYARD_WORKER_SLOTS
 
 check "unknown command: 2" exits_with 2 "$FORKYARD" sumbit
 check "the nearest command is named" has "$err" "did you mean" "submit"

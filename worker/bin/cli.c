@@ -210,6 +210,11 @@ static NORETURN void print_help(const struct cli_spec *spec)
     }
     (void)printf("\nCommon options:\n");
     print_options(common_options, stdout);
+    if (spec->shows_settings) {
+        (void)printf("\nSettings (file, FORKYARD_... variable, "
+                     "--set NAME=VALUE):\n");
+        config_print_help(stdout);
+    }
     (void)printf("\nExample:\n");
     print_lines(spec->example, stdout);
     exit(fflush(stdout) ? CLI_EXIT_FAILED : 0);

@@ -51,6 +51,7 @@ struct cli_spec {
     const struct cli_option *options; /* may be NULL */
     int usage_exit;                   /* 0: CLI_EXIT_USAGE */
     bool no_settings;                 /* reads no configuration */
+    bool shows_settings;              /* all of them, in its help */
 };
 
 /* A parsed command line. */

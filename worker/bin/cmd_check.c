@@ -22,6 +22,7 @@ static const struct cli_spec spec = {
              "the worker is started as.",
     .example = "check\n"
                "check --json --set worker.slots=8",
+    .shows_settings = true,
 };
 
 struct word {

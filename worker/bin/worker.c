@@ -57,6 +57,7 @@ static const struct cli_spec spec = {
     .example = "worker --brokers kafka1:9092,kafka2:9092 "
                "--set worker.slots=16",
     .options = options,
+    .shows_settings = true,
 };
 
 struct engine {
