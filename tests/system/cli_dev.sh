@@ -149,18 +149,35 @@ wait "$dev" || got=$?
 check "SIGTERM: exit code 0" is "$got" 0
 # shellcheck disable=SC2086 # one pid per word
 check "... no process is left" wait_gone $all
-check "... no directory is left" is "$(ls -d "$TMPDIR"/forkyard-dev-* 2>/dev/null)" ""
+check "... no directory is left" is "$(ls -d "$TMPDIR"/forkyard-dev.* 2>/dev/null)" ""
+
+dirs() {
+    find "$TMPDIR" -maxdepth 1 -name 'forkyard-dev.*' | sort
+}
 
 start_dev second
+living=$(dirs)
+first_dev=$dev
 all=$(children_of "$dev")
-kill -KILL "$dev"
-wait "$dev" 2>/dev/null
+start_dev beside
+check "another dev leaves that of a living one alone" has <(dirs) "$living"
+all="$all $(children_of "$dev")"
+kill -KILL "$dev" "$first_dev"
+wait "$dev" "$first_dev" 2>/dev/null
 # shellcheck disable=SC2086
 check "kill -9: no process is left" wait_gone $all
+left=$(dirs)
+check "... but directories are" is "$(wc -l <<<"$left")" 2
+# Not ours to judge: no lock tells whether its owner lives.
+mkdir "$TMPDIR/forkyard-dev-other"
 
 # A worker that stands still, and more than the broker keeps: the oldest jobs
 # are dropped before anybody has finished them.
 start_dev third --workers 1 --slots 1
+# shellcheck disable=SC2086 # one directory per word
+check "the next dev removes them" is "$(ls -d $left 2>/dev/null)" ""
+check "... and has its own" is "$(dirs | wc -l)" 1
+check "... and touches nothing else" test -d "$TMPDIR/forkyard-dev-other"
 # One key, so that all of them are in one partition.
 python3 -c 'import sys
 def text(s):

@@ -12,7 +12,6 @@
  * it was finished ends dev with 1.
  *
  * Never runs a job itself. */
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +25,6 @@
 #define START_TIMEOUT_MS  30000
 #define KILL_AFTER_MS     2000
 #define WATCH_INTERVAL_MS 3000
-#define NFTW_FDS          16
 
 static const struct cli_option options_table[] = {
     {"workers", 'n', CLI_UINT, offsetof(struct dev_options, workers), "N",
@@ -60,6 +58,7 @@ static const struct cli_spec spec = {
     .example = "dev --workers 2\n"
                "run -l python -c 'print(6 * 7)'",
     .options = options_table,
+    .shows_settings = true,
 };
 
 void dev_fail(struct dev *dev)
@@ -182,29 +181,6 @@ static void on_watch_timer(uv_timer_t *timer)
 
 /* --- the whole ----------------------------------------------------------- */
 
-static int remove_entry(const char *path, const struct stat *info, int type,
-                        struct FTW *walk)
-{
-    (void)info;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
-static int make_dir(struct dev *dev, struct err *e)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    (void)snprintf(dev->dir, sizeof(dev->dir), "%s/forkyard-dev-XXXXXX",
-                   tmp && tmp[0] ? tmp : "/tmp");
-    if (!mkdtemp(dev->dir)) {
-        (void)err_sys(e, "private directory %s", dev->dir);
-        dev->dir[0] = '\0';
-        return -1;
-    }
-    return 0;
-}
-
 static void loop_start(struct dev *dev)
 {
     static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -252,7 +228,7 @@ static int make_topics(const struct dev *dev, struct err *e)
 
 static int start_all(struct dev *dev, struct err *e)
 {
-    if (make_dir(dev, e) < 0 || dev_servers_start(dev, e) < 0) {
+    if (dev_dir_make(&dev->dir, e) < 0 || dev_servers_start(dev, e) < 0) {
         return -1;
     }
     if (!wait_for(dev, dev_servers_are_ready, START_TIMEOUT_MS)) {
@@ -310,9 +286,7 @@ static void stop_all(struct dev *dev)
     if (!dev->is_watching) {
         dev_watch_close(dev->watch);
     }
-    if (dev->dir[0]) {
-        (void)nftw(dev->dir, remove_entry, NFTW_FDS, FTW_DEPTH | FTW_PHYS);
-    }
+    dev_dir_remove(&dev->dir);
 }
 
 static bool never(const struct dev *dev)
@@ -341,8 +315,7 @@ static void check_options(const struct dev *dev)
     if (dev->options.workers < 1 || dev->options.workers > DEV_WORKERS_MAX) {
         cli_usage_error(&spec, "--workers: 1 to %d", DEV_WORKERS_MAX);
     }
-    if (dev->options.port > UINT16_MAX &&
-        dev->options.port != DEV_PORT_UNSET) {
+    if (dev->options.port > UINT16_MAX && dev->options.port != DEV_PORT_UNSET) {
         cli_usage_error(&spec, "--port: 0 to %d", UINT16_MAX);
     }
 }
@@ -352,6 +325,7 @@ int dev_main(int argc, char **argv)
     struct dev *dev = xcalloc(1, sizeof(*dev));
     struct err e = {0};
 
+    dev->dir.lock_fd = -1;
     dev->options.workers = WORKERS_DEFAULT;
     dev->options.port = DEV_PORT_UNSET;
     cli_parse(&dev->cli, &spec, argc, argv, &dev->options);

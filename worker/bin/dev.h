@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "bin/cli.h"
 #include "bin/dev_child.h"
+#include "bin/dev_dir.h"
 #include "bin/dev_redis.h"
 #include "bin/dev_watch.h"
 
@@ -55,7 +56,7 @@ struct dev {
     struct dev_child redis;
     struct dev_redis redis_settings;
     bool redis_ready;
-    char dir[4096];
+    struct dev_dir dir;
     char kafka_addr[256];
     char redis_url[256];
     struct dev_worker workers[DEV_WORKERS_MAX];

@@ -109,7 +109,7 @@ static int start_redis(struct dev *dev, struct err *e)
         dev->redis_ready = true;
         return 0;
     }
-    if (dev_redis_prepare(&dev->redis_settings, dev->dir, e) < 0) {
+    if (dev_redis_prepare(&dev->redis_settings, dev->dir.path, e) < 0) {
         return err_wrap(e, "private Redis");
     }
     dev_argv_begin(&argv, "redis-server");
