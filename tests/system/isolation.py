@@ -140,7 +140,7 @@ tcp = socket.socket()
 tcp.bind(("127.0.0.1", 5555))
 tcp.listen()
 print("ready", flush=True)
-os.execv("/bin/sleep", ["the-victim", "3"])
+os.execv("/bin/sleep", ["the-victim", "6"])
 """
 
 SPY = r"""
