@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # cli_words.sh - the command line without a fleet: help, hints, settings, exit
-# shellcheck disable=SC2317 # called through check
 # codes. timeout: 120
+# shellcheck disable=SC2317 # called through check
 set -u
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
