@@ -160,6 +160,7 @@ static int keep(struct boxes *boxes, const struct launch_request *request,
     return 0;
 }
 
+/* The launcher's end shows in a send first or in a read; both tell. */
 static int send_packet(struct boxes *boxes,
                        const struct launch_request *request, const int *fds,
                        size_t fd_count, struct err *e)
@@ -168,8 +169,12 @@ static int send_packet(struct boxes *boxes,
         int status =
             ipc_send(boxes->sock, request, sizeof(*request), fds, fd_count, e);
 
-        if (status == 0 || e->kind != ERR_RETRY) {
-            return status;
+        if (status == 0) {
+            return 0;
+        }
+        if (e->kind != ERR_RETRY) {
+            lose(boxes);
+            return -1;
         }
     }
     return keep(boxes, request, fds, fd_count, e);
@@ -250,7 +255,15 @@ int boxes_open(uv_loop_t *loop, int sock,
 int boxes_start(struct boxes *boxes, const struct launch_request *request,
                 const int fds[LAUNCH_FD_COUNT], struct err *e)
 {
+    if (boxes->is_lost) {
+        return err_set(e, ERR_SYSTEM, "the launcher is gone");
+    }
     return send_packet(boxes, request, fds, LAUNCH_FD_COUNT, e);
+}
+
+bool boxes_are_lost(const struct boxes *boxes)
+{
+    return boxes->is_lost;
 }
 
 void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq)
@@ -259,7 +272,7 @@ void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq)
         .type = LAUNCH_KILL, .slot = slot, .seq = seq};
     struct err e;
 
-    if (send_packet(boxes, &request, NULL, 0, &e) < 0) {
+    if (!boxes->is_lost && send_packet(boxes, &request, NULL, 0, &e) < 0) {
         lose(boxes);
     }
 }

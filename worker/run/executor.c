@@ -59,7 +59,6 @@ struct executor {
     unsigned count;
     unsigned running;
     uint64_t next_seq;
-    int null_fd;
     struct executor_callbacks callbacks;
     uint8_t scratch[READ_BYTES];
 };
@@ -162,10 +161,12 @@ static int open_stream(struct tap *stream, uint64_t limit_bytes,
     if (fd_pipe(fds, e) < 0) {
         return -1;
     }
-    if (fd_set_nonblock(fds[0], true, e) < 0) {
+    /* Not ours alone: a program in the box, another user, writes to
+     * /dev/stdout by opening the pipe anew. */
+    if (fd_set_nonblock(fds[0], true, e) < 0 || fchmod(fds[1], 0222) < 0) {
         close(fds[0]);
         close(fds[1]);
-        return -1;
+        return err_wrap(e, "a pipe for output");
     }
     stream->fd = fds[0];
     stream->flood_bytes = plan_flood_bytes(limit_bytes);
@@ -189,13 +190,14 @@ static int poll_stream(struct tap *stream, struct err *e)
     return 0;
 }
 
-static int open_input(struct executor *ex, struct view input, int *out_fd,
-                      struct err *e)
+static int open_input(struct view input, int *out_fd, struct err *e)
 {
     if (input.len > 0) {
         return fd_memfd_sealed("stdin", input.data, input.len, out_fd, e);
     }
-    *out_fd = fcntl(ex->null_fd, F_DUPFD_CLOEXEC, 3);
+    /* A description of its own: flags and locks on a shared one would reach
+     * from box to box. */
+    *out_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return *out_fd < 0 ? err_sys(e, "stdin") : 0;
 }
 
@@ -213,7 +215,7 @@ static int open_all(struct slot *slot, const struct plan *plan,
 {
     if (fd_memfd_sealed("job", plan->bundle.data, plan->bundle.len,
                         &fds[LAUNCH_FD_BUNDLE], e) < 0 ||
-        open_input(slot->ex, input, &fds[LAUNCH_FD_STDIN], e) < 0 ||
+        open_input(input, &fds[LAUNCH_FD_STDIN], e) < 0 ||
         open_stream(&slot->streams[0], plan->stdout_bytes,
                     &fds[LAUNCH_FD_STDOUT], e) < 0 ||
         open_stream(&slot->streams[1], plan->stderr_bytes,
@@ -283,6 +285,8 @@ int executor_start(struct executor *ex, const struct plan *plan,
     }
     (void)move(slot, EVENT_START);
     ex->running++;
+    /* The loop's idea of now may be old: what ran since would count. */
+    uv_update_time(ex->loop);
     (void)uv_timer_start(&slot->timer, on_wall_time,
                          plan->wall_time_ms + SETUP_ALLOWANCE_MS, 0);
     return 0;
@@ -386,17 +390,13 @@ int executor_open(uv_loop_t *loop, struct boxes *boxes, unsigned slots,
                   const struct executor_callbacks *callbacks,
                   struct executor **out, struct err *e)
 {
-    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    if (null_fd < 0) {
-        return err_sys(e, "opening /dev/null");
-    }
     struct executor *ex = xcalloc(1, sizeof(*ex));
+
+    (void)e;
     ex->loop = loop;
     ex->boxes = boxes;
     ex->count = slots;
     ex->slots = xcalloc(slots, sizeof(*ex->slots));
-    ex->null_fd = null_fd;
     ex->callbacks = *callbacks;
     for (unsigned i = 0; i < slots; i++) {
         init_slot(ex, i);
@@ -421,7 +421,6 @@ void executor_close(struct executor *ex)
     if (!ex) {
         return;
     }
-    close(take_fd(&ex->null_fd));
     unsigned count = ex->count; /* counts down as the loop closes them */
     for (unsigned i = 0; i < count; i++) {
         abandon(&ex->slots[i]);

@@ -296,13 +296,19 @@ static bool is_answered_dry(struct work *w)
 
 /* ---- 5. launch --------------------------------------------------------- */
 
+static void give_back(struct work *w);
+
 static void launch(struct work *w)
 {
     struct err e;
 
     if (note(w, AUDIT_STARTED, NULL, NULL, &e) < 0 ||
         executor_start(w->p->executor, &w->plan, w->job.stdin_, w, &e) < 0) {
-        refuse(w, STATUS_INTERNAL_ERROR, e.msg);
+        if (boxes_are_lost(w->p->spec.boxes)) {
+            give_back(w); /* we are about to end: another worker's, then */
+        } else {
+            refuse(w, STATUS_INTERNAL_ERROR, e.msg);
+        }
         return;
     }
     if (w->job.stream) {
