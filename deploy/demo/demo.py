@@ -9,6 +9,7 @@ as its job.json expects and nothing is left.
 Knows Forkyard only from outside: its commands, and JSON in and out. Never
 runs a job itself: they are programs for a box.
 """
+import contextlib
 import json
 import os
 import signal
@@ -41,8 +42,9 @@ def results(program, kafka, the_jobs):
         deadline = threading.Timer(RESULTS_WITHIN_S, submit.kill)
         deadline.start()
         try:
-            submit.stdin.write(lines.encode())
-            submit.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it says why below
+                submit.stdin.write(lines.encode())
+                submit.stdin.close()
             for line in submit.stdout:
                 yield json.loads(line)
             code = submit.wait()
@@ -71,8 +73,11 @@ def run_jobs(program, kafka, the_jobs, out):
             wrong = job.judge(result)
             totals.add(result, wrong)
             out.row(job, result, wrong)
+    except BrokenPipeError:
+        raise  # nobody looks any more
     except (fleet.Failure, OSError, ValueError, KeyError) as error:
-        failure = f"{type(error).__name__}: {error}"
+        is_said = isinstance(error, fleet.Failure)
+        failure = str(error) if is_said else repr(error)
     totals.seconds = time.monotonic() - begin
     for job in waiting.values():
         totals.missing += 1
@@ -126,6 +131,9 @@ def main():
         is_good = False
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     sys.exit(0 if is_good else 1)
 
 

@@ -44,6 +44,14 @@ def check(program):
     return answer
 
 
+def cgroups_of(pids):
+    """Directories below /sys/fs/cgroup that workers made: w<pid>-..."""
+    return [os.path.join(parent, name)
+            for parent, names, _ in os.walk("/sys/fs/cgroup")
+            for name in names
+            if name[:1] == "w" and name[1:].split("-")[0] in pids]
+
+
 def descendants(root):
     """The processes below one, as (pid, name)."""
     children = {}
@@ -131,8 +139,10 @@ class Fleet:
         self.words.close()
         self.stop_s = time.monotonic() - begin
         problems += self._processes_left(held)
-        problems += [f"left behind: {os.path.join(self.folder, name)}"
-                     for name in os.listdir(self.folder)]
+        files = [os.path.join(self.folder, name)
+                 for name in os.listdir(self.folder)]
+        files += cgroups_of({str(pid) for _, pid, _ in held})
+        problems += [f"left behind: {path}" for path in files]
         return problems
 
     @staticmethod

@@ -202,7 +202,7 @@ class Table:
 
     def stopped(self, fleet):
         self.say(f"The fleet stopped in {fleet.stop_s:.1f} s; none of its "
-                 "processes and files is left.\n\n"
+                 "processes, files and cgroups is left.\n\n"
                  "Next, in two terminals:\n"
                  "  build/forkyard dev\n"
                  "  build/forkyard run -l python -c 'print(6 * 7)'")
