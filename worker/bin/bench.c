@@ -80,8 +80,7 @@ static const char *find_program(const char *given, char *dst, size_t size)
     self[len > 0 ? len : 0] = 0;
     char *slash = strrchr(self, '/');
     if (slash) {
-        (void)snprintf(dst, size, "%.*s/" BESIDE_US, (int)(slash - self),
-                       self);
+        (void)snprintf(dst, size, "%.*s/" BESIDE_US, (int)(slash - self), self);
         if (access(dst, X_OK) == 0) {
             return dst;
         }

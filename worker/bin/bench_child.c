@@ -74,8 +74,7 @@ int bench_child_start(struct bench_child *child, const char *const *args,
     size_t count = 4;
 
     /* with_parent.h: a socket, whose end is the end of the child */
-    if (len < 0 ||
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) < 0) {
+    if (len < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) < 0) {
         return err_sys(e, "a child's standard input");
     }
     if (fd_pipe(out, e) < 0) {

@@ -13,9 +13,9 @@
 #define BENCH_CHILD_ARGS_MAX 32
 
 struct bench_child {
-    pid_t pid;     /* 0: none */
-    int lines_fd;  /* its standard output */
-    int hold_fd;   /* its standard input, kept open */
+    pid_t pid;    /* 0: none */
+    int lines_fd; /* its standard output */
+    int hold_fd;  /* its standard input, kept open */
 };
 
 /* args: what comes after the program's name; ends with NULL. A process group

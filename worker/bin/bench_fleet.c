@@ -41,12 +41,11 @@ static void take_workers(struct bench_fleet *fleet, const json_t *object)
 {
     const json_t *list = json_object_get(object, "workers");
 
-    for (size_t i = 0;
-         i < json_array_size(list) && i < BENCH_FLEET_WORKERS_MAX; i++) {
+    for (size_t i = 0; i < json_array_size(list) && i < BENCH_FLEET_WORKERS_MAX;
+         i++) {
         const json_t *pid = json_object_get(json_array_get(list, i), "pid");
 
-        fleet->engines[fleet->engine_count++] =
-            (pid_t)json_integer_value(pid);
+        fleet->engines[fleet->engine_count++] = (pid_t)json_integer_value(pid);
     }
 }
 
@@ -54,10 +53,15 @@ int bench_fleet_start(struct bench_fleet *fleet, unsigned workers,
                       const char *setting, struct err *e)
 {
     char count[24];
-    const char *const args[] = {"dev",       "--json",
-                                "--workers", count,
-                                "--redis",   "none",
-                                setting ? "--set" : NULL, setting, NULL};
+    const char *const args[] = {"dev",
+                                "--json",
+                                "--workers",
+                                count,
+                                "--redis",
+                                "none",
+                                setting ? "--set" : NULL,
+                                setting,
+                                NULL};
     json_t *object = NULL;
     int rc = -1;
 
@@ -82,9 +86,12 @@ static int start_echo(struct bench_fleet *fleet, struct err *e)
     char line[LINE_SIZE];
     /* as dev sets them for its workers */
     const char *const args[] = {"bench-echo",
-                                "--set", "kafka.fetch.wait.max.ms=2",
-                                "--set", "kafka.group.protocol=consumer",
-                                "--set", brokers,
+                                "--set",
+                                "kafka.fetch.wait.max.ms=2",
+                                "--set",
+                                "kafka.group.protocol=consumer",
+                                "--set",
+                                brokers,
                                 NULL};
 
     (void)snprintf(brokers, sizeof(brokers), "kafka.bootstrap.servers=%s",

@@ -24,8 +24,7 @@ struct bench_fleet {
 /* setting: one "name=value" for the workers, or NULL. */
 int bench_fleet_start(struct bench_fleet *fleet, unsigned workers,
                       const char *setting, struct err *e) MUST_USE;
-int bench_fleet_start_echo(struct bench_fleet *fleet,
-                           struct err *e) MUST_USE;
+int bench_fleet_start_echo(struct bench_fleet *fleet, struct err *e) MUST_USE;
 void bench_fleet_stop(struct bench_fleet *fleet);
 
 /* The launcher of an engine: its only child. 0: none found. */

@@ -16,11 +16,11 @@
 #include "bin/bench_stats.h"
 #include "wire/result.h"
 
-#define WARM_UP       20
-#define TICK_MS       33
-#define ARENA_BYTES   (1u << 20)
-#define REAL_WAIT     "kafka.fetch.wait.max.ms=500"
-#define KB_PER_MB     1024.0
+#define WARM_UP     20
+#define TICK_MS     33
+#define ARENA_BYTES (1u << 20)
+#define REAL_WAIT   "kafka.fetch.wait.max.ms=500"
+#define KB_PER_MB   1024.0
 
 struct samples {
     double *echo_ms;
@@ -112,7 +112,8 @@ static void report_latency(struct samples *s, struct bench_report *report)
 
     bench_report_add(report, "echo_p50_ms", echo50, "ms", echo50,
                      "produce, consume, produce, consume; embedded broker, "
-                     "%zu samples, %d ms apart", s->count, TICK_MS);
+                     "%zu samples, %d ms apart",
+                     s->count, TICK_MS);
     bench_report_add(report, "echo_p99_ms", echo99, "ms", echo50, " ");
     bench_report_add(report, "job_p50_ms", job50, "ms", echo50,
                      "a no-op binary through a worker, samples between those "
@@ -148,8 +149,10 @@ static int watch_idle(pid_t a, pid_t b, uint64_t ms, struct idle *out_a,
         return err_set(e, ERR_RETRY, "interrupted");
     }
     double took_ms = (double)(clock_mono_us() - from_us) / 1000.0;
-    out_a->cpu_percent = (bench_fleet_cpu_ms(a, false) - a_ms) * 100.0 / took_ms;
-    out_b->cpu_percent = (bench_fleet_cpu_ms(b, false) - b_ms) * 100.0 / took_ms;
+    out_a->cpu_percent =
+        (bench_fleet_cpu_ms(a, false) - a_ms) * 100.0 / took_ms;
+    out_b->cpu_percent =
+        (bench_fleet_cpu_ms(b, false) - b_ms) * 100.0 / took_ms;
     out_a->rss_kb = bench_fleet_rss_kb(a);
     out_b->rss_kb = bench_fleet_rss_kb(b);
     return 0;
@@ -191,17 +194,16 @@ static int measure_real_idle(const struct bench_spec *spec,
     if (bench_fleet_start(&fleet, 1, REAL_WAIT, e) < 0) {
         return -1;
     }
-    int rc = watch_idle(fleet.engines[0],
-                        bench_fleet_launcher(fleet.engines[0]), spec->idle_ms,
-                        &engine, &launcher, e);
+    int rc =
+        watch_idle(fleet.engines[0], bench_fleet_launcher(fleet.engines[0]),
+                   spec->idle_ms, &engine, &launcher, e);
     bench_fleet_stop(&fleet);
     if (rc == 0) {
-        bench_report_add(report, "engine_idle_cpu_percent",
-                         engine.cpu_percent, "%", 1,
+        bench_report_add(report, "engine_idle_cpu_percent", engine.cpu_percent,
+                         "%", 1,
                          "fetch.wait.max.ms=500, as with a real broker, over "
                          "%.0f s; wanted: at most 1; launcher: %.2f %%",
-                         (double)spec->idle_ms / 1000.0,
-                         launcher.cpu_percent);
+                         (double)spec->idle_ms / 1000.0, launcher.cpu_percent);
     }
     return rc;
 }

@@ -64,8 +64,7 @@ static int set_up(struct config *config, const char *kafka,
 }
 
 int bench_load_open(const char *kafka, enum bench_load_kind kind,
-                    struct view program, struct bench_load **out,
-                    struct err *e)
+                    struct view program, struct bench_load **out, struct err *e)
 {
     struct bench_load *load = xcalloc(1, sizeof(*load));
 
@@ -74,8 +73,8 @@ int bench_load_open(const char *kafka, enum bench_load_kind kind,
                e) < 0 ||
         kafka_tail_open(&load->config, RESULTS, KAFKA_TAIL_END, &load->tail,
                         e) < 0 ||
-        kafka_out_open(&load->config, KAFKA_OUT_RELIABLE, NULL, &load->out,
-                       e) < 0) {
+        kafka_out_open(&load->config, KAFKA_OUT_RELIABLE, NULL, &load->out, e) <
+            0) {
         bench_load_close(load);
         return -1;
     }
@@ -135,8 +134,7 @@ static int check_result(struct view value, struct err *e)
 }
 
 int bench_load_next(struct bench_load *load, int timeout_ms,
-                    uint64_t *out_number, struct view *out_value,
-                    struct err *e)
+                    uint64_t *out_number, struct view *out_value, struct err *e)
 {
     struct view key;
     int rc = kafka_tail_next(load->tail, timeout_ms, &key, out_value, NULL, e);

@@ -10,11 +10,11 @@
 #include "bin/bench_report.h"
 
 struct bench_spec {
-    const char *program;     /* path of the no-op */
-    struct view bytes;       /* what is in it */
-    uint64_t samples;        /* of each kind, for latencies */
-    uint64_t rounds;         /* of baseline and measurement, for rates */
-    uint64_t jobs;           /* for the growth of memory */
+    const char *program; /* path of the no-op */
+    struct view bytes;   /* what is in it */
+    uint64_t samples;    /* of each kind, for latencies */
+    uint64_t rounds;     /* of baseline and measurement, for rates */
+    uint64_t jobs;       /* for the growth of memory */
     uint64_t idle_ms;
 };
 

@@ -14,10 +14,10 @@
 #include "bin/bench_spawn.h"
 #include "bin/bench_stats.h"
 
-#define SPAWN_MS      700
-#define RATE_MS       3000
-#define RATE_WARM_UP  300
-#define ROUNDS_MAX    64
+#define SPAWN_MS     700
+#define RATE_MS      3000
+#define RATE_WARM_UP 300
+#define ROUNDS_MAX   64
 /* Per worker: eight slots on two cores, and as many again in the queue. */
 #define WINDOW        64
 #define GROWTH_POINTS 200
@@ -105,13 +105,14 @@ int bench_phases_throughput(const struct bench_spec *spec,
             return -1;
         }
     }
-    double spawn = best_of(rates->spawn, ARRAY_LEN(loop_counts), rounds,
-                           &loops);
-    double jobs = best_of(rates->jobs, ARRAY_LEN(worker_counts), rounds,
-                          &workers);
+    double spawn =
+        best_of(rates->spawn, ARRAY_LEN(loop_counts), rounds, &loops);
+    double jobs =
+        best_of(rates->jobs, ARRAY_LEN(worker_counts), rounds, &workers);
     bench_report_add(report, "spawn_per_s", spawn, "1/s", spawn,
                      "bare posix_spawn and wait of the same binary, best of "
-                     "1, 2 and 4 loops: %u", loop_counts[loops]);
+                     "1, 2 and 4 loops: %u",
+                     loop_counts[loops]);
     bench_report_add(report, "throughput_jobs_per_s", jobs, "1/s", spawn,
                      "no-op binary, both cores, with broker and load "
                      "generator on them; best of 1 and 2 workers: %u (the "
@@ -169,8 +170,8 @@ static void report_growth(const struct growth *g, double per_s, uint64_t jobs,
     double size = line.slope < 0 ? -line.slope : line.slope;
     bool is_noise = size < 2 * line.error || size < 1;
 
-    bench_report_add(report, "memory_growth_kb_per_1000_jobs", line.slope,
-                     "KB", 2 * line.error,
+    bench_report_add(report, "memory_growth_kb_per_1000_jobs", line.slope, "KB",
+                     2 * line.error,
                      "%s; %llu jobs at %.0f/s, %.1f to %.1f MB; baseline: two "
                      "standard errors",
                      is_noise ? "within noise" : "GROWS",

@@ -43,8 +43,8 @@ static void print_number(FILE *to, double value, int width)
 
 void bench_report_print(const struct bench_report *report, FILE *to)
 {
-    (void)fprintf(to, "%-32s %10s %-8s %10s %8s  %s\n", "NAME", "VALUE",
-                  "UNIT", "BASELINE", "RATIO", "NOTE");
+    (void)fprintf(to, "%-32s %10s %-8s %10s %8s  %s\n", "NAME", "VALUE", "UNIT",
+                  "BASELINE", "RATIO", "NOTE");
     for (size_t i = 0; i < report->count; i++) {
         const struct bench_report_row *row = &report->rows[i];
 
@@ -79,14 +79,12 @@ int bench_report_dump(const struct bench_report *report, FILE *to,
         const struct bench_report_row *row = &report->rows[i];
 
         (void)json_array_append_new(
-            list,
-            json_pack("{s:s, s:o, s:s, s:o, s:o, s:s}", "name", row->name,
-                      "value", number(row->value), "unit", row->unit,
-                      "baseline", number_or_null(row->baseline), "ratio",
-                      number_or_null(row->ratio), "note", row->note));
+            list, json_pack("{s:s, s:o, s:s, s:o, s:o, s:s}", "name", row->name,
+                            "value", number(row->value), "unit", row->unit,
+                            "baseline", number_or_null(row->baseline), "ratio",
+                            number_or_null(row->ratio), "note", row->note));
     }
-    int rc = json_dumpf(list, to,
-                        JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    int rc = json_dumpf(list, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(list);
     if (rc < 0 || fputc('\n', to) == EOF || fflush(to) != 0) {
         return err_sys(e, "writing the figures");

@@ -16,7 +16,7 @@
 #include "bin/bench_child.h"
 #include "bin/cli.h"
 
-#define LOOPS_MAX       16
+#define LOOPS_MAX          16
 #define START_ALLOWANCE_MS 10000
 
 int bench_spawn_once(const char *program, double *out_us, struct err *e)

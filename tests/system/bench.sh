@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# bench.sh - the measurements run and say what they should; no figure is
+# judged here, because a test machine has other work. timeout: 180
+# shellcheck disable=SC2317 # called through check
+set -u
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+unset FORKYARD_CONFIG
+out=$TMPDIR/out
+
+# names FILE NAME...: each is there once, with all its keys
+names() {
+    /usr/bin/python3 - "$@" <<'PYTHON'
+import json
+import sys
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    rows = json.load(file)
+for name in sys.argv[2:]:
+    found = [row for row in rows if row["name"] == name]
+    assert len(found) == 1, f"{name}: {len(found)} rows"
+    wanted = {"name", "value", "unit", "baseline", "ratio", "note"}
+    assert set(found[0]) == wanted, found[0]
+    assert isinstance(found[0]["value"], (int, float)), found[0]
+PYTHON
+}
+
+check "latency" exits_with 0 "$FORKYARD" bench --only latency --samples 10 \
+    --idle 100ms --json --out "$TMPDIR/made/bench.json"
+check "... has its figures" names "$out" echo_p50_ms echo_p99_ms job_p50_ms \
+    job_p99_ms job_over_echo_p50_ms box_over_spawn engine_idle_rss_mb \
+    engine_idle_cpu_percent
+check "... in the file too" cmp "$out" "$TMPDIR/made/bench.json"
+check "throughput" exits_with 0 "$FORKYARD" bench --only throughput \
+    --rounds 1 --json
+check "... has its figures" names "$out" throughput_jobs_per_s \
+    throughput_vs_spawn
+check "memory" exits_with 0 "$FORKYARD" bench --only memory --jobs 200 --json
+check "... has its figures" names "$out" memory_growth_kb_per_1000_jobs
+check "an unknown phase is refused" exits_with 2 "$FORKYARD" bench --only luck
+tap_done
