@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "bin/cli.h"
 #include "svc/kafka_out.h"
 #include "svc/kafka_tail.h"
 
@@ -25,6 +26,7 @@ struct client {
     const struct config *config;
     struct kafka_out *out;
     struct kafka_tail *tail;
+    bool has_output;
     size_t failed;
     struct err last;
 };
@@ -49,14 +51,47 @@ void client_new_id(char dst[CLIENT_ID_SIZE])
                    b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-static int open_both(struct client *client, bool wants_results, struct err *e)
+/* Without the output topic the results have it all, only later. */
+static void add_output(struct client *client)
+{
+    char topic[TOPIC_MAX];
+    struct err e = {0};
+
+    (void)snprintf(topic, sizeof(topic), "%soutput",
+                   client->config->topics_prefix);
+    client->has_output =
+        kafka_tail_add(client->tail, topic, KAFKA_TAIL_END, &e) == 0;
+    if (!client->has_output) {
+        cli_say("output is shown at the end: %s", e.msg);
+    }
+}
+
+static int open_tail(struct client *client, enum client_reads reads,
+                     struct err *e)
 {
     char topic[TOPIC_MAX];
 
+    if (reads == CLIENT_READS_NOTHING) {
+        return 0;
+    }
     (void)snprintf(topic, sizeof(topic), "%sresults",
                    client->config->topics_prefix);
-    if (wants_results && kafka_tail_open(client->config, topic, KAFKA_TAIL_END,
-                                         &client->tail, e) < 0) {
+    if (kafka_tail_open(client->config, topic, KAFKA_TAIL_END, &client->tail,
+                        e) < 0) {
+        return -1;
+    }
+    if (reads == CLIENT_READS_OUTPUT_TOO) {
+        add_output(client);
+    }
+    return 0;
+}
+
+/* The producer last, and used at once: when its first connection is there
+ * before its first record, librdkafka takes 50 ms to ask for another. */
+static int open_both(struct client *client, enum client_reads reads,
+                     struct err *e)
+{
+    if (open_tail(client, reads, e) < 0) {
         return -1;
     }
     return kafka_out_open(client->config, KAFKA_OUT_RELIABLE, NULL,
@@ -85,7 +120,7 @@ static int make_quick(struct config *config, struct err *e)
     return 0;
 }
 
-int client_open(struct config *config, bool wants_results, bool is_quick,
+int client_open(struct config *config, enum client_reads reads, bool is_quick,
                 struct client **out, struct err *e)
 {
     struct client *client = NULL;
@@ -96,7 +131,7 @@ int client_open(struct config *config, bool wants_results, bool is_quick,
     }
     client = xcalloc(1, sizeof(*client));
     client->config = config;
-    if (open_both(client, wants_results, e) < 0) {
+    if (open_both(client, reads, e) < 0) {
         client_close(client);
         return err_wrap(e,
                         "Kafka at %s (start one with `forkyard dev`, or name "
@@ -185,13 +220,9 @@ int client_next(struct client *client, int timeout_ms, struct view *out_value,
     return kafka_tail_next(client->tail, timeout_ms, &key, out_value, NULL, e);
 }
 
-int client_add_output(struct client *client, struct err *e)
+bool client_has_output(const struct client *client)
 {
-    char topic[TOPIC_MAX];
-
-    (void)snprintf(topic, sizeof(topic), "%soutput",
-                   client->config->topics_prefix);
-    return kafka_tail_add(client->tail, topic, KAFKA_TAIL_END, e);
+    return client->has_output;
 }
 
 /* The results were there first. */

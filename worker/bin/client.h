@@ -27,10 +27,18 @@ struct client;
 /* A UUIDv7: sorts by time of birth. */
 void client_new_id(char dst[CLIENT_ID_SIZE]);
 
+/* Output besides results only where its topic can be read: see
+ * client_has_output(). */
+enum client_reads {
+    CLIENT_READS_NOTHING,
+    CLIENT_READS_RESULTS,
+    CLIENT_READS_OUTPUT_TOO,
+};
+
 /* is_quick: one job, and a person waits for its result: asked for often, sent
  * without idempotence. Where Kafka does not answer the error names the address
  * and a remedy. */
-int client_open(struct config *config, bool wants_results, bool is_quick,
+int client_open(struct config *config, enum client_reads reads, bool is_quick,
                 struct client **out, struct err *e) MUST_USE;
 /* A job of ours: bytes is its encoding, job what it says. Blocks while the
  * local queue is full. */
@@ -43,8 +51,7 @@ size_t client_flush(struct client *client, int timeout_ms, struct err *e);
  * -1 when reading cannot go on. */
 int client_next(struct client *client, int timeout_ms, struct view *out_value,
                 struct err *e) MUST_USE;
-/* Reads the output topic too, from its end on: call it before sending. */
-int client_add_output(struct client *client, struct err *e) MUST_USE;
+bool client_has_output(const struct client *client);
 /* Is what client_next() gave a record of the output topic? */
 bool client_is_output(const struct client *client);
 void client_close(struct client *client); /* accepts NULL */

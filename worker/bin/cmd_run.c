@@ -117,7 +117,6 @@ struct wait {
     struct client *client;
     const struct job *job;
     struct run_stream stream;
-    bool has_output_topic;
 };
 
 /* 1: the record is in *out; 0: none within the time. An output record goes to
@@ -148,7 +147,7 @@ static void settle(struct wait *w, const struct result *result)
     uint64_t now_ms = clock_mono_ms();
     struct view ignored;
 
-    while (w->has_output_topic && now_ms < end_ms &&
+    while (client_has_output(w->client) && now_ms < end_ms &&
            !run_stream_is_complete(&w->stream, result)) {
         (void)next_result(w, (int)(end_ms - now_ms), &ignored);
         now_ms = clock_mono_ms();
@@ -207,20 +206,6 @@ static int wait_for_result(struct wait *w)
     }
 }
 
-/* Without the output topic the result has it all, only later. */
-static void watch_output(struct wait *w)
-{
-    struct err e = {0};
-
-    if (!w->job->stream) {
-        return;
-    }
-    w->has_output_topic = client_add_output(w->client, &e) == 0;
-    if (!w->has_output_topic) {
-        cli_say("output is shown at the end: %s", e.msg);
-    }
-}
-
 /* The job as a worker will read it: encoded, decoded, judged. */
 static int check_job(const struct config *config, const struct job *job,
                      struct buf *bytes, struct arena *arena, struct job *out,
@@ -242,16 +227,16 @@ static int send_and_wait(struct cli *cli, const struct run_options *options,
     struct err e = {0};
     struct job job;
     struct wait w = {.cli = cli, .job = &job};
+    enum client_reads reads = cli->json || options->no_stream
+                                  ? CLIENT_READS_RESULTS
+                                  : CLIENT_READS_OUTPUT_TOO;
     int code;
 
-    run->job.stream = !cli->json && !options->no_stream;
+    run->job.stream = reads == CLIENT_READS_OUTPUT_TOO;
     buf_init(&bytes, cli->config.job_max_bytes);
     if (check_job(&cli->config, &run->job, &bytes, &run->arena, &job, &e) < 0 ||
-        client_open(&cli->config, true, true, &w.client, &e) < 0) {
-        cli_die(OURS, "%s", e.msg);
-    }
-    watch_output(&w);
-    if (client_send(w.client, options->queue, &job, buf_view(&bytes), &e) < 0 ||
+        client_open(&cli->config, reads, true, &w.client, &e) < 0 ||
+        client_send(w.client, options->queue, &job, buf_view(&bytes), &e) < 0 ||
         client_flush(w.client, SEND_TIMEOUT_MS, &e) > 0) {
         cli_die(OURS, "%s", e.msg);
     }

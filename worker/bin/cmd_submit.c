@@ -181,8 +181,10 @@ static int submit_all(struct submit *s, struct err *e)
 
     buf_init(&input, INPUT_MAX);
     if (read_input(s, &input, e) < 0 ||
-        client_open(&s->cli.config, s->options.wait, false, &s->client, e) <
-            0) {
+        client_open(&s->cli.config,
+                    s->options.wait ? CLIENT_READS_RESULTS
+                                    : CLIENT_READS_NOTHING,
+                    false, &s->client, e) < 0) {
         return -1;
     }
     submit_input_read(buf_view(&input), on_job, s);

@@ -20,6 +20,7 @@
 
 /* What one partition still has to show. */
 struct position {
+    int64_t start;
     int64_t end; /* at open */
     bool is_started;
     bool is_at_end;
@@ -39,6 +40,7 @@ struct kafka_tail {
     size_t topic_count;
     size_t last_topic; /* of the last message */
     int32_t behind;    /* partitions not yet at their end */
+    bool all_started;
 };
 
 static const struct kafka_conf_row tail_rows[] = {
@@ -86,41 +88,30 @@ static int count_partitions(struct kafka_tail *tail, struct topic *topic,
     return 0;
 }
 
-static int start_partition(struct kafka_tail *tail, struct topic *topic,
-                           int32_t partition, enum kafka_tail_start start,
-                           struct err *e)
+static int fix_position(struct kafka_tail *tail, const struct topic *topic,
+                        int32_t partition, enum kafka_tail_start start,
+                        struct err *e)
 {
     const char *name = rd_kafka_topic_name(topic->handle);
     struct position *position = &topic->positions[partition];
-    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
     int64_t low = 0;
-    int64_t at = 0;
+    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
+        tail->rk, name, partition, &low, &position->end, QUERY_TIMEOUT_MS);
 
-    error = rd_kafka_query_watermark_offsets(tail->rk, name, partition, &low,
-                                             &position->end, QUERY_TIMEOUT_MS);
     if (error) {
         return err_set(e, ERR_RETRY, "kafka topic %s partition %" PRId32 ": %s",
                        name, partition, rd_kafka_err2str(error));
     }
-    at = start == KAFKA_TAIL_END ? position->end : low;
-    if (rd_kafka_consume_start_queue(topic->handle, partition, at,
-                                     tail->queue) < 0) {
-        return err_set(e, ERR_SYSTEM,
-                       "kafka topic %s partition %" PRId32 ": %s", name,
-                       partition, rd_kafka_err2str(rd_kafka_last_error()));
-    }
-    position->is_started = true;
-    position->is_at_end = at >= position->end;
-    tail->behind += !position->is_at_end;
+    position->start = start == KAFKA_TAIL_END ? position->end : low;
+    position->is_at_end = position->start >= position->end;
     return 0;
 }
 
-static void stop_topic(struct kafka_tail *tail, struct topic *topic)
+static void stop_topic(struct topic *topic)
 {
     for (int32_t i = 0; i < topic->count; i++) {
         if (topic->positions[i].is_started) {
             (void)rd_kafka_consume_stop(topic->handle, i);
-            tail->behind -= !topic->positions[i].is_at_end;
         }
     }
     free(topic->positions);
@@ -130,14 +121,14 @@ static void stop_topic(struct kafka_tail *tail, struct topic *topic)
     *topic = (struct topic){0};
 }
 
-static int start_topic(struct kafka_tail *tail, struct topic *topic,
-                       enum kafka_tail_start start, struct err *e)
+static int fix_positions(struct kafka_tail *tail, struct topic *topic,
+                         enum kafka_tail_start start, struct err *e)
 {
     if (count_partitions(tail, topic, e) < 0) {
         return -1;
     }
     for (int32_t i = 0; i < topic->count; i++) {
-        if (start_partition(tail, topic, i, start, e) < 0) {
+        if (fix_position(tail, topic, i, start, e) < 0) {
             return -1;
         }
     }
@@ -158,11 +149,15 @@ int kafka_tail_add(struct kafka_tail *tail, const char *name,
         return err_set(e, ERR_INPUT, "kafka topic %s: %s", name,
                        rd_kafka_err2str(rd_kafka_last_error()));
     }
-    if (start_topic(tail, topic, start, e) < 0) {
-        stop_topic(tail, topic);
+    if (fix_positions(tail, topic, start, e) < 0) {
+        stop_topic(topic);
         return -1;
     }
+    for (int32_t i = 0; i < topic->count; i++) {
+        tail->behind += !topic->positions[i].is_at_end;
+    }
     tail->topic_count++;
+    tail->all_started = false;
     return 0;
 }
 
@@ -207,8 +202,7 @@ static void reached(struct kafka_tail *tail, struct position *position)
     }
 }
 
-/* By name: a message's handle need not be the one we made. NULL for a topic
- * that could not be added, of which something was still in the queue. */
+/* By name: a message's handle need not be the one we made. */
 static struct topic *topic_of(struct kafka_tail *tail,
                               const rd_kafka_message_t *m)
 {
@@ -261,6 +255,40 @@ static int look_at_message(struct kafka_tail *tail, struct err *e)
     return 0;
 }
 
+static int start_topic(struct kafka_tail *tail, struct topic *topic,
+                       struct err *e)
+{
+    for (int32_t i = 0; i < topic->count; i++) {
+        struct position *position = &topic->positions[i];
+
+        if (position->is_started) {
+            continue;
+        }
+        if (rd_kafka_consume_start_queue(topic->handle, i, position->start,
+                                         tail->queue) < 0) {
+            return err_set(e, ERR_SYSTEM,
+                           "kafka topic %s partition %" PRId32 ": %s",
+                           rd_kafka_topic_name(topic->handle), i,
+                           rd_kafka_err2str(rd_kafka_last_error()));
+        }
+        position->is_started = true;
+    }
+    return 0;
+}
+
+/* Not at open: a fetch that waits for data would keep a question about the next
+ * topic's positions waiting behind it. */
+static int start_all(struct kafka_tail *tail, struct err *e)
+{
+    for (size_t i = 0; !tail->all_started && i < tail->topic_count; i++) {
+        if (start_topic(tail, &tail->topics[i], e) < 0) {
+            return -1;
+        }
+    }
+    tail->all_started = true;
+    return 0;
+}
+
 int kafka_tail_next(struct kafka_tail *tail, int timeout_ms,
                     struct view *out_key, struct view *out_value, bool *at_end,
                     struct err *e)
@@ -269,6 +297,9 @@ int kafka_tail_next(struct kafka_tail *tail, int timeout_ms,
     uint64_t deadline_ms = now_ms + (uint64_t)timeout_ms;
     int rc = 0;
 
+    if (start_all(tail, e) < 0) {
+        return -1;
+    }
     do {
         forget_message(tail);
         (void)rd_kafka_poll(tail->rk, 0); /* errors */
@@ -300,7 +331,7 @@ void kafka_tail_close(struct kafka_tail *tail)
     }
     forget_message(tail);
     for (size_t i = 0; i < tail->topic_count; i++) {
-        stop_topic(tail, &tail->topics[i]);
+        stop_topic(&tail->topics[i]);
     }
     if (tail->queue) {
         rd_kafka_queue_destroy(tail->queue);
