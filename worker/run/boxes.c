@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "run/launch_check.h"
 #include "run/launcher.h"
 #include "sys/ipc.h"
 #include "sys/proc.h"
@@ -50,7 +51,7 @@ unsigned boxes_slots(const struct config *config)
 static NORETURN void run_launcher(const struct config *config, int sock,
                                   const struct seccomp_program *seccomp)
 {
-    const struct launcher_spec spec = {
+    struct launcher_spec spec = {
         .engine_sock = sock,
         .slots = boxes_slots(config),
         .uid_base = config->box_uid_base,
@@ -60,6 +61,7 @@ static NORETURN void run_launcher(const struct config *config, int sock,
     };
     struct err e;
 
+    launch_check_maxima(config, &spec.maxima);
     fd_close_all_except(3, &sock, 1);
     /* Settings may be secrets, and every box begins as a copy of us. Ending
      * here is seen by boxes_wait_ready(). */

@@ -36,6 +36,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "run/launch_check.h"
 #include "run/launch_proto.h"
 #include "sys/caps.h"
 #include "sys/cgroup.h"
@@ -264,10 +265,9 @@ static void stop_box(struct slot *slot, enum launch_stop why)
 /* ---- starting a box ---------------------------------------------------- */
 
 static int check_request(const struct launcher *l,
-                         const struct launch_request *request, struct err *e)
+                         const struct launch_request *request, const int *fds,
+                         struct err *e)
 {
-    const struct box_limits *limits = &request->limits;
-
     if (request->slot >= l->spec->slots || l->slots[request->slot].pid != 0 ||
         request->network > LAUNCH_NET_LOOPBACK) {
         return err_set(e, ERR_BUG,
@@ -275,12 +275,10 @@ static int check_request(const struct launcher *l,
                        "known",
                        request->slot, request->network);
     }
-    if (limits->memory_bytes == 0 || limits->workspace_bytes == 0 ||
-        limits->tmp_bytes == 0 || limits->cpu_time_ms == 0 ||
-        limits->max_processes == 0 || limits->max_inodes == 0) {
-        return err_set(e, ERR_BUG, "a limit of zero");
+    if (launch_check_fds(fds, e) < 0) {
+        return -1;
     }
-    return 0;
+    return launch_check_limits(&request->limits, &l->spec->maxima, e);
 }
 
 /* A box is born in the network namespace its parent is in. */
@@ -364,7 +362,7 @@ static int clone_box(struct launcher *l, struct slot *slot, const int *fds,
 static int start(struct launcher *l, const struct launch_request *request,
                  const int *fds, struct err *e)
 {
-    if (check_request(l, request, e) < 0) {
+    if (check_request(l, request, fds, e) < 0) {
         return -1;
     }
     struct slot *slot = &l->slots[request->slot];
@@ -402,13 +400,6 @@ static void on_start(struct launcher *l, const struct launch_request *request,
 {
     struct err e;
 
-    for (int i = 0; i < LAUNCH_FD_COUNT; i++) {
-        if (fds[i] < 0) {
-            err_set(&e, ERR_BUG, "descriptor %d is missing", i);
-            refuse(l, request, &e);
-            return;
-        }
-    }
     if (start(l, request, fds, &e) < 0) {
         refuse(l, request, &e);
     }

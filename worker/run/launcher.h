@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "sys/box_limits.h"
 #include "sys/seccomp.h"
 
 struct launcher_spec {
@@ -14,6 +15,7 @@ struct launcher_spec {
     const char *cgroup; /* auto, v2, v1, none */
     const char *cgroup_parent;
     struct seccomp_program seccomp;
+    struct box_limits maxima; /* of any request */
 };
 
 /* Never returns. Call it in a child forked before any thread exists. */
