@@ -152,15 +152,25 @@ pid_t bench_fleet_launcher(pid_t engine)
                : 0;
 }
 
-double bench_fleet_rss_kb(pid_t pid)
+static double read_status_kb(pid_t pid, const char *key)
 {
     char text[8192];
     const char *at = NULL;
 
     if (pid > 0 && read_proc(pid, "status", text, sizeof(text))) {
-        at = strstr(text, "VmRSS:");
+        at = strstr(text, key);
     }
-    return at ? strtod(at + strlen("VmRSS:"), NULL) : 0;
+    return at ? strtod(at + strlen(key), NULL) : 0;
+}
+
+double bench_fleet_rss_kb(pid_t pid)
+{
+    return read_status_kb(pid, "VmRSS:");
+}
+
+double bench_fleet_anonymous_kb(pid_t pid)
+{
+    return read_status_kb(pid, "RssAnon:");
 }
 
 double bench_fleet_cpu_ms(pid_t pid, bool also_children)

@@ -31,6 +31,9 @@ void bench_fleet_stop(struct bench_fleet *fleet);
 pid_t bench_fleet_launcher(pid_t engine);
 /* Resident memory now; 0 when the process is gone. */
 double bench_fleet_rss_kb(pid_t pid);
+/* Of it, what is no file's: a kernel that reclaims takes file pages away and
+ * gives them back, whatever the process does. */
+double bench_fleet_anonymous_kb(pid_t pid);
 /* CPU time of all its threads so far; also_children: and of the children it
  * has reaped. */
 double bench_fleet_cpu_ms(pid_t pid, bool also_children);
