@@ -97,23 +97,25 @@ def no_box_is_left(fleet):
     same(fleet.box_processes(), [], "processes of boxes, all jobs done")
 
 
-def kill_worker_with_sleepers(fleet):
-    """Boxes do not outlive their worker, whatever they do."""
+def kill_under_boxes(fleet, prefix, victims_of):
+    """Boxes do not outlive worker or launcher, whatever they do."""
     busy = "trap '' TERM; setsid sleep 300 & echo; sleep 300"
-    fleet.submit([{"job_id": f"sleeper-{n}", "language": "shell", "code": busy,
-                   "stream": True, "limits": {"wall_time_ms": 6000}}
-                  for n in range(8)])
+    fleet.submit([{"job_id": f"{prefix}-{n}", "language": "shell",
+                   "code": busy, "stream": True,
+                   "limits": {"wall_time_ms": 3000}} for n in range(8)])
     fleet.tail("output").wait(lambda records: len({
-        r.key for r in records if r.key.startswith(b"sleeper")}) >= 5,
+        r.key for r in records if r.key.startswith(prefix.encode())}) >= 5,
         what="five that run, on both workers")
-    workers = fleet.worker_pids()
-    launchers = [fleet.launcher_of(p) for p in workers.values()]
-    assert fleet.box_processes(), "no box runs"
-    for pid in workers.values():
+    workers = list(fleet.worker_pids().values())
+    launchers = [fleet.launcher_of(pid) for pid in workers]
+    boxes = fleet.box_processes()
+    assert len(boxes) >= 5, f"boxes that run: {boxes}"
+    for pid in victims_of(workers, launchers):
         os.kill(pid, signal.SIGKILL)
-    for pid in launchers:
-        wait_dead(pid)
-    same(fleet.box_processes(), [], "processes of boxes, workers dead")
+    for pid in workers + launchers + boxes:
+        wait_dead(pid, 5)
+    for worker in fleet.workers:
+        fleet.wait_words(f"worker {worker} is back")
 
 
 # ---- a launcher dies --------------------------------------------------------
@@ -209,15 +211,23 @@ def second_signal(fleet):
 def main():
     random.seed(1)
     tap = Tap()
-    with Fleet(workers=2, slots=4) as fleet:
+    # Commits as often as can be: one that says too much loses a job here.
+    with Fleet(workers=2, slots=4, settings={
+            "topics.commit_interval": "10ms"}) as fleet:
         fleet.tail("results")
         tap.case("kill -9 of a worker: every job has its right result",
                  kill_worker, fleet)
         tap.case("... no process of a box is left", no_box_is_left, fleet)
         tap.case("kill -9 of a launcher: every job has its right result",
                  kill_launcher, fleet)
+        tap.case("the fleet stops and leaves nothing", fleet.stop)
+    with Fleet(workers=2, slots=4) as fleet:
         tap.case("kill -9 of workers: their boxes die with them",
-                 kill_worker_with_sleepers, fleet)
+                 kill_under_boxes, fleet, "orphan", lambda w, _: w)
+        tap.case("the fleet stops and leaves nothing", fleet.stop)
+    with Fleet(workers=2, slots=4) as fleet:
+        tap.case("kill -9 of launchers: their boxes die with them",
+                 kill_under_boxes, fleet, "widow", lambda _, l: l)
         tap.case("the fleet stops and leaves nothing", fleet.stop)
     with Fleet(workers=2, slots=4, settings={
             "worker.heartbeat_interval": "100ms"}) as fleet:
