@@ -82,6 +82,14 @@ check "3 MB with --no-stream" exits_with 0 "$FORKYARD" run --no-stream \
 check "... is cut, which is said" has "$err" "stdout was 2.9 MiB" "kept"
 
 code='import os
+for i in range(100000):
+    os.write(1, b"%9d\n" % i)'
+python3 -c "$code" >"$TMPDIR/expected"
+check "100 000 small writes" exits_with 0 "$FORKYARD" run -l python -c "$code"
+check "... all of them, once" cmp "$TMPDIR/expected" "$out"
+check "... and no word about them" is "$(cat "$err")" ""
+
+code='import os
 os.write(1, bytes(range(256)) * 100)'
 python3 -c "$code" >"$TMPDIR/expected"
 check "any bytes" exits_with 0 "$FORKYARD" run -l python -c "$code"

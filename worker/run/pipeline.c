@@ -165,6 +165,7 @@ static struct work *work_new(struct pipeline *p, const struct kafka_in_msg *msg)
 
 static void work_free(struct work *w)
 {
+    stream_done(&w->stream);
     plan_done(&w->plan);
     arena_done(&w->arena);
     buf_done(&w->record);
