@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/base.h"
@@ -120,6 +121,10 @@ static const struct {
      "/proc/1/environ 2>&1",
      "ls: cannot open directory '/proc/1/fd': Permission denied\n"
      "cat: /proc/1/environ: Permission denied\n"},
+    {"init's limits are not the job's",
+     "prlimit --pid 1 --cpu=1 >/dev/null 2>&1; echo $?; "
+     "prlimit --nofile=10 true; echo $?",
+     "1\n0\n"},
 };
 
 static void looks_right_inside(void **state)
@@ -294,19 +299,46 @@ static const struct CMUnitTest tests[] = {
 
 /* The same again as an ordinary user: the boxes come from a user namespace of
  * the launcher's own. */
-static int run_without_root(void)
+static int become_nobody(void)
+{
+    return setgroups(0, NULL) < 0 || setresgid(12345, 12345, 12345) < 0 ||
+           setresuid(12345, 12345, 12345) < 0;
+}
+
+/* As a service manager or a shell may have set them; a box may not raise what
+ * it inherits. */
+static int lower_limits(void)
+{
+    static const struct {
+        __rlimit_resource_t resource;
+        rlim_t value;
+    } low[] = {{RLIMIT_CORE, 0},
+               {RLIMIT_MEMLOCK, 0},
+               {RLIMIT_SIGPENDING, 100},
+               {RLIMIT_MSGQUEUE, 0},
+               {RLIMIT_NOFILE, 200}};
+
+    for (size_t i = 0; i < ARRAY_LEN(low); i++) {
+        const struct rlimit limit = {low[i].value, low[i].value};
+
+        if (setrlimit(low[i].resource, &limit) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int run_after(const char *name, int (*prepare)(void))
 {
     int status = 0;
     pid_t pid = proc_clone(0, -1, NULL);
 
     if (pid == 0) {
-        if (setgroups(0, NULL) < 0 || setresgid(12345, 12345, 12345) < 0 ||
-            setresuid(12345, 12345, 12345) < 0) {
+        if (prepare() != 0) {
             _exit(100);
         }
         cgroup_setting = "auto";
-        _exit(cmocka_run_group_tests_name("box without root", tests, open_run,
-                                          close_run));
+        _exit(cmocka_run_group_tests_name(name, tests, open_run, close_run));
     }
     if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status)) {
         return 1;
@@ -324,7 +356,9 @@ int main(void)
                                           open_run, close_run);
     if (geteuid() == 0) {
         (void)fflush(stdout);
-        failed += run_without_root();
+        failed += run_after("box without root", become_nobody);
+        (void)fflush(stdout);
+        failed += run_after("box with low limits", lower_limits);
     }
     return failed;
 }

@@ -258,10 +258,22 @@ static void name_self(struct engine *g)
     log_set_name(g->id);
 }
 
+/* Each running job takes some descriptors, each partition's leader one. */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 /* While we are one small process without threads. */
 static int boot_boxes(struct engine *g, int *out_sock, struct err *e)
 {
     runtimes_probe();
+    raise_open_files();
     g->slots = boxes_slots(g->config);
     if (boxes_fork_launcher(g->config, out_sock, &g->launcher, e) < 0 ||
         boxes_wait_ready(*out_sock, &g->host, e) < 0) {

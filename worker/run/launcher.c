@@ -46,6 +46,7 @@
 #include "sys/ns.h"
 #include "sys/proc.h"
 #include "sys/proctree.h"
+#include "sys/rlimits.h"
 
 /* How often CPU time is compared with its limit. RLIMIT_CPU is the backstop
  * of one process; this is the sum. */
@@ -141,6 +142,7 @@ static int give_up_privilege(struct launcher *l, struct err *e)
 static int boot(struct launcher *l, struct err *e)
 {
     l->is_root = geteuid() == 0;
+    rlimits_raise();
     if (!l->is_root && ns_become_root(e) < 0) {
         return -1;
     }

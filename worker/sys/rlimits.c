@@ -17,24 +17,37 @@ void rlimits_make(const struct box_limits *l, int has_pids_cgroup,
     *out = (struct rlimits_plan){
         .rows =
             {
-                {RLIMIT_CPU, cpu_s, cpu_s + CPU_SLACK_S},
-                {RLIMIT_FSIZE, l->file_size_bytes, l->file_size_bytes},
-                {RLIMIT_STACK, l->stack_bytes, l->stack_bytes},
+                {RLIMIT_CPU, cpu_s, cpu_s + CPU_SLACK_S, false},
+                {RLIMIT_FSIZE, l->file_size_bytes, l->file_size_bytes, false},
+                {RLIMIT_STACK, l->stack_bytes, l->stack_bytes, false},
                 /* 1, not 0: where core_pattern is a pipe the kernel ignores
                  * 0 and starts the host's handler, as root; 1 means none */
-                {RLIMIT_CORE, 1, 1},
-                {RLIMIT_NPROC, tasks, tasks},
-                {RLIMIT_NOFILE, l->max_open_files, l->max_open_files},
-                {RLIMIT_MEMLOCK, 65536, 65536},
-                {RLIMIT_LOCKS, 1024, 1024},
-                {RLIMIT_SIGPENDING, 1024, 1024},
-                {RLIMIT_MSGQUEUE, 65536, 65536},
-                {RLIMIT_NICE, 0, 0},
-                {RLIMIT_RTPRIO, 0, 0},
-                {RLIMIT_RTTIME, 0, 0},
+                {RLIMIT_CORE, 1, 1, true},
+                {RLIMIT_NPROC, tasks, tasks, false},
+                {RLIMIT_NOFILE, l->max_open_files, l->max_open_files, false},
+                {RLIMIT_MEMLOCK, 65536, 65536, true},
+                {RLIMIT_LOCKS, 1024, 1024, true},
+                {RLIMIT_SIGPENDING, 1024, 1024, true},
+                {RLIMIT_MSGQUEUE, 65536, 65536, true},
+                {RLIMIT_NICE, 0, 0, true},
+                {RLIMIT_RTPRIO, 0, 0, true},
+                {RLIMIT_RTTIME, 0, 0, true},
             },
         .count = 13,
     };
+}
+
+/* A hard limit of the host's may be lower than what we would set. */
+static int set_lower(const struct rlimit_row *row)
+{
+    struct rlimit now;
+
+    if (getrlimit((__rlimit_resource_t)row->resource, &now) < 0) {
+        return -1;
+    }
+    now.rlim_cur = row->soft < now.rlim_max ? row->soft : now.rlim_max;
+    now.rlim_max = row->hard < now.rlim_max ? row->hard : now.rlim_max;
+    return setrlimit((__rlimit_resource_t)row->resource, &now);
 }
 
 int rlimits_apply(const struct rlimits_plan *plan)
@@ -43,9 +56,35 @@ int rlimits_apply(const struct rlimits_plan *plan)
         const struct rlimit_row *row = &plan->rows[i];
         struct rlimit lim = {row->soft, row->hard};
 
-        if (setrlimit((__rlimit_resource_t)row->resource, &lim) < 0) {
+        if (setrlimit((__rlimit_resource_t)row->resource, &lim) < 0 &&
+            (!row->is_ours || set_lower(row) < 0)) {
             return -1;
         }
     }
     return 0;
+}
+
+/* The kernel's bound for RLIMIT_NOFILE, fs.nr_open, as it comes. */
+#define OPEN_FILES_MAX (1u << 20)
+
+void rlimits_raise(void)
+{
+    static const __rlimit_resource_t raised[] = {
+        RLIMIT_CPU,        RLIMIT_FSIZE, RLIMIT_STACK,
+        RLIMIT_CORE,       RLIMIT_NPROC, RLIMIT_MEMLOCK,
+        RLIMIT_SIGPENDING, RLIMIT_DATA,  RLIMIT_MSGQUEUE};
+    struct rlimit limit;
+
+    for (size_t i = 0; i < ARRAY_LEN(raised); i++) {
+        if (getrlimit(raised[i], &limit) == 0) {
+            limit.rlim_max = RLIM_INFINITY;
+            (void)setrlimit(raised[i], &limit); /* root only, and not always */
+        }
+    }
+    limit = (struct rlimit){OPEN_FILES_MAX, OPEN_FILES_MAX};
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 &&
+        getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }

@@ -2,6 +2,7 @@
 /* rlimits.h - every POSIX limit of a box, as data. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
 
@@ -14,6 +15,7 @@ struct rlimit_row {
     int resource;
     rlim_t soft;
     rlim_t hard;
+    bool is_ours; /* no promise to the job: less will do */
 };
 
 struct rlimits_plan {
@@ -25,5 +27,8 @@ struct rlimits_plan {
  * (see box.h). */
 void rlimits_make(const struct box_limits *limits, int has_pids_cgroup,
                   struct rlimits_plan *out);
+/* The caller's own hard limits as high as the kernel lets it, for a box may
+ * not raise what it inherits; and as many descriptors as it may have. */
+void rlimits_raise(void);
 /* -1 with errno. Safe after clone. */
 int rlimits_apply(const struct rlimits_plan *plan) MUST_USE;
