@@ -112,6 +112,25 @@ check "--json: the result alone" exits_with 0 "$FORKYARD" run --json -l shell \
     -c 'echo x'
 check "... is all of stdout" json "$out" "j['stdout'] == 'x\n'"
 
+# Both workers die in the middle; the job is done again, from its start.
+"$FORKYARD" run -l python -c 'import time
+for i in range(3):
+    print("line", i, flush=True)
+    time.sleep(0.5)' >"$TMPDIR/again" 2>"$TMPDIR/again.err" </dev/null &
+run=$!
+# shellcheck disable=SC2016 # for the inner shell
+check "a line is there" timeout 30 sh -c \
+    'tail -n +1 -f "$1" | grep -qm1 line' sh "$TMPDIR/again"
+python3 -c 'import json, os, sys
+for worker in json.load(open(sys.argv[1]))["workers"]:
+    os.kill(worker["pid"], 9)' "$TMPDIR/addresses"
+got=0
+wait "$run" || got=$?
+check "the workers are killed, and it succeeds all the same" is "$got" 0
+check "... each line is shown once" is "$(cat "$TMPDIR/again")" \
+    $'line 0\nline 1\nline 2'
+check "... and what happened is said" has "$TMPDIR/again.err" "started again"
+
 check "run --help tells" exits_with 0 "$FORKYARD" run --help
 check "... about --no-stream" has "$out" "--no-stream" "as they come"
 

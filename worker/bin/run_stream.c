@@ -155,12 +155,15 @@ static void take_bytes(struct run_stream_pipe *pipe, const struct chunk *chunk)
     }
 }
 
-/* seq begins at 0 in every run of the job. A record that is there twice is no
- * second run. */
+/* seq begins at 0 in every run of the job. A record that is there twice, time
+ * and all, is no second run. */
 static void look_for_second_run(struct run_stream *s, const struct chunk *chunk)
 {
-    if (s->has_chunks && (chunk->attempt != s->last_attempt ||
-                          (chunk->seq == 0 && s->last_seq > 0))) {
+    if (s->has_chunks &&
+        (chunk->seq > 0 || chunk->timestamp_unix_nano == s->began_unix_nano)) {
+        return;
+    }
+    if (s->has_chunks) {
         s->ended_attempt = 0;
         if (!s->has_said_again) {
             cli_say("the job was started again; what you have seen is not "
@@ -169,8 +172,7 @@ static void look_for_second_run(struct run_stream *s, const struct chunk *chunk)
         s->has_said_again = true;
     }
     s->has_chunks = true;
-    s->last_attempt = chunk->attempt;
-    s->last_seq = chunk->seq;
+    s->began_unix_nano = chunk->timestamp_unix_nano;
 }
 
 void run_stream_take(struct run_stream *s, struct view value)

@@ -38,9 +38,8 @@ struct run_stream {
     struct view job_id;
     struct run_stream_pipe pipes[2];
     bool has_chunks;
-    uint64_t ended_attempt; /* whose last chunk was seen; 0: none */
-    uint64_t last_attempt;  /* of the last chunk */
-    uint64_t last_seq;
+    uint64_t ended_attempt;   /* whose last chunk was seen; 0: none */
+    uint64_t began_unix_nano; /* when the first chunk of this run was made */
     bool has_said_again;
 };
 
