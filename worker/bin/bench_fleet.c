@@ -53,15 +53,12 @@ int bench_fleet_start(struct bench_fleet *fleet, unsigned workers,
                       const char *setting, struct err *e)
 {
     char count[24];
-    const char *const args[] = {"dev",
-                                "--json",
-                                "--workers",
-                                count,
-                                "--redis",
-                                "none",
-                                setting ? "--set" : NULL,
-                                setting,
-                                NULL};
+    /* Not dev's usual port: somebody's clients may be looking there. */
+    const char *const args[] = {
+        "dev",     "--json",    "--port",
+        "0",       "--workers", count,
+        "--redis", "none",      setting ? "--set" : NULL,
+        setting,   NULL};
     json_t *object = NULL;
     int rc = -1;
 
