@@ -110,10 +110,16 @@ def kill_under_boxes(fleet, prefix, victims_of):
     launchers = [fleet.launcher_of(pid) for pid in workers]
     boxes = fleet.box_processes()
     assert len(boxes) >= 5, f"boxes that run: {boxes}"
-    for pid in victims_of(workers, launchers):
-        os.kill(pid, signal.SIGKILL)
-    for pid in workers + launchers + boxes:
-        wait_dead(pid, 5)
+    # A worker that starts sweeps up after dead ones. Not now: the question
+    # is whether there is anything to sweep.
+    fleet.process.send_signal(signal.SIGSTOP)
+    try:
+        for pid in victims_of(workers, launchers):
+            os.kill(pid, signal.SIGKILL)
+        for pid in workers + launchers + boxes:
+            wait_dead(pid, 5)
+    finally:
+        fleet.process.send_signal(signal.SIGCONT)
     for worker in fleet.workers:
         fleet.wait_words(f"worker {worker} is back")
 
