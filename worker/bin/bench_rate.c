@@ -233,10 +233,10 @@ int bench_phases_memory(const struct bench_spec *spec,
         free(g);
         return -1;
     }
-    /* The pools of allocators and clients fill up in the first fifth. */
+    /* The pools of allocators and clients fill up in the first half. */
     g->engine = fleet.engines[0];
     g->launcher = bench_fleet_launcher(g->engine);
-    g->warm_up = spec->jobs / 5;
+    g->warm_up = spec->jobs / 2;
     const struct bench_load_run run = {
         .window = WINDOW,
         .warm_up = g->warm_up,
