@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -36,8 +37,8 @@ const char *cgroup_version_name(enum cgroup_version version)
     return version_names[version];
 }
 
-/* "w<pid>-<start time in ticks>": names a worker for ever, so that a later
- * one can tell whether it is still alive. */
+/* "w<pid>-<start time in ticks>-<pid namespace>": names a worker for ever, so
+ * that a later one can tell whether it is still alive. */
 static int start_ticks(const char *pid, unsigned long long *out)
 {
     char path[64];
@@ -57,16 +58,32 @@ static int start_ticks(const char *pid, unsigned long long *out)
     return 0;
 }
 
+/* Process ids mean nothing in another pid namespace, and containers may share
+ * this tree. 0: unknown. */
+static unsigned long long own_pid_namespace(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+}
+
+/* What cannot be told is taken for alive: its boxes would be killed. */
 static bool is_alive(const char *worker_dir)
 {
     char pid[16];
     unsigned long long ticks = 0;
+    unsigned long long namespace = 0;
     unsigned long long now = 0;
 
-    if (sscanf(worker_dir, "w%15[0-9]-%llu", pid, &ticks) != 2) {
+    if (sscanf(worker_dir, "w%15[0-9]-%llu-%llu", pid, &ticks, &namespace) !=
+            3 ||
+        namespace != own_pid_namespace()) {
         return true; /* not ours to judge */
     }
-    return start_ticks(pid, &now) == 0 && now == ticks;
+    if (kill((pid_t)strtol(pid, NULL, 10), 0) < 0) {
+        return errno != ESRCH;
+    }
+    return start_ticks(pid, &now) < 0 || now == ticks;
 }
 
 /* Ends every process below a directory nobody owns any more. */
@@ -228,8 +245,8 @@ int cgroup_open(struct cgroups *c, const char *fs_root, const char *wanted,
 
     memset(c, 0, sizeof(*c));
     (void)start_ticks("self", &ticks);
-    (void)snprintf(c->worker_dir, sizeof(c->worker_dir), "w%d-%llu",
-                   (int)getpid(), ticks);
+    (void)snprintf(c->worker_dir, sizeof(c->worker_dir), "w%d-%llu-%llu",
+                   (int)getpid(), ticks, own_pid_namespace());
     if (strcmp(wanted, "none") == 0) {
         return 0;
     }

@@ -34,7 +34,7 @@ struct cgroup_tree {
 struct cgroups {
     enum cgroup_version version;
     unsigned controllers;
-    char worker_dir[64]; /* "w<pid>-<start time>" */
+    char worker_dir[64]; /* "w<pid>-<start time>-<namespace>" */
     struct cgroup_tree trees[CGROUP_TREES];
     size_t tree_count;
 };
