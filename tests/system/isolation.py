@@ -8,6 +8,7 @@ timeout: 90
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
-from fleet import (FORKYARD, Fleet, Tap, conforms, family,  # noqa: E402
-                   same, schema, uid_of)
+from fleet import (FORKYARD, Fleet, Tap, children, conforms,  # noqa: E402
+                   family, same, schema, uid_of)
 
 ORDINARY_UID = 12345
 
@@ -222,6 +223,20 @@ def outside(fleet):
         assert any(":memory:" in row for row in ours), rows
 
 
+def two_fleets(fleet):
+    """One in a pid namespace of its own cannot see the other's workers, and
+    must not take their cgroups for those of dead ones."""
+    hidden = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+    base = {"box.uid_base": fleet.uid_base + 3 * fleet.UID_RANGE}
+    with Fleet(workers=1, slots=2, prefix=hidden, settings=base) as other:
+        other.is_well()
+        fleet.is_well()
+        (dev,) = children(other.process.pid)
+        os.kill(dev, signal.SIGTERM)
+        same(other.process.wait(30), 0, "exit status of the other")
+    fleet.is_well()
+
+
 # ---- all of it ---------------------------------------------------------------
 
 
@@ -242,6 +257,9 @@ def cases(tap, fleet, who, low, high):
              high - low > 1)
     tap.case(f"{who}: an exception is a result like any", lambda: same(
         fleet.run(language="python", code="1/0")["status"], "nonzero_exit"))
+    if high - low > 1:
+        tap.case(f"{who}: two fleets, in two pid namespaces", two_fleets,
+                 fleet)
     tap.case(f"{who}: the fleet stops and leaves nothing", fleet.stop)
 
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -132,6 +133,15 @@ static void remove_worker_dir(int root_fd, const char *name)
     (void)unlinkat(root_fd, name, AT_REMOVEDIR);
 }
 
+/* The lock that a live worker holds on its directory: no pid namespace hides
+ * it, as it hides the worker's pid, and it ends with the worker. */
+static bool is_locked(int root_fd, const char *name)
+{
+    AUTO_FD int fd = openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0;
+}
+
 static void sweep(int root_fd)
 {
     int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -139,7 +149,8 @@ static void sweep(int root_fd)
     struct dirent *entry;
 
     while (dir && (entry = readdir(dir))) {
-        if (entry->d_name[0] == 'w' && !is_alive(entry->d_name)) {
+        if (entry->d_name[0] == 'w' && !is_alive(entry->d_name) &&
+            !is_locked(root_fd, entry->d_name)) {
             remove_worker_dir(root_fd, entry->d_name);
         }
     }
@@ -176,7 +187,8 @@ static bool open_tree(struct cgroups *c, const char *mount, const char *parent,
     }
     sweep(root_fd);
     AUTO_FD int worker_fd = open_made(root_fd, c->worker_dir);
-    if (worker_fd < 0 || faccessat(worker_fd, probe, W_OK, 0) < 0) {
+    if (worker_fd < 0 || flock(worker_fd, LOCK_SH | LOCK_NB) < 0 ||
+        faccessat(worker_fd, probe, W_OK, 0) < 0) {
         (void)unlinkat(root_fd, c->worker_dir, AT_REMOVEDIR);
         return false;
     }
