@@ -13,6 +13,7 @@
 #include "svc/kafka_out.h"
 #include "svc/kafka_tail.h"
 #include "wire/job.h"
+#include "wire/result.h"
 
 #define ID_PREFIX         "bench-"
 #define TOPIC             "forkyard.jobs.default"
@@ -20,6 +21,7 @@
 #define RESULT_TIMEOUT_MS 30000
 #define STEP_MS           250
 #define CLOSE_TIMEOUT_MS  2000
+#define RESULT_MAX_BYTES  (1u << 20)
 #define POLL_EVERY        32 /* sends between looks at acknowledgements */
 
 struct bench_load {
@@ -122,13 +124,30 @@ int bench_load_send(struct bench_load *load, uint64_t *out_number,
     return kafka_out_send(load->out, &record, e);
 }
 
-/* The answer of an echo is the job itself and has no such key. */
+static int say_why(struct view value, struct err *e)
+{
+    struct arena arena;
+    struct result result;
+
+    arena_init(&arena, RESULT_MAX_BYTES);
+    if (result_decode(value.data, value.len, &arena, &result, e) == 0) {
+        (void)err_set(e, ERR_SYSTEM, "job %.*s did not succeed: %s: %.*s",
+                      VIEW_ARG(result.job_id),
+                      status_name((enum status)result.status),
+                      VIEW_ARG(result.status_reason));
+    }
+    arena_done(&arena);
+    return -1;
+}
+
+/* Most cheaply: the answer of an echo is the job itself, and no job has such
+ * a key. */
 static int check_result(struct view value, struct err *e)
 {
     static const char failed[] = "\xa7success\xc2";
 
     if (memmem(value.data, value.len, failed, sizeof(failed) - 1)) {
-        return err_set(e, ERR_SYSTEM, "a no-op job did not succeed");
+        return say_why(value, e);
     }
     return 0;
 }
