@@ -266,6 +266,27 @@ static void counts_no_time_before_the_start(void **state)
     expect_success(&job);
 }
 
+static void on_resume(uv_timer_t *timer)
+{
+    assert_int_equal(kill(run.launcher, SIGCONT), 0);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+/* The launcher had other things to do for longer than the job may run. */
+static void counts_no_time_before_the_program(void **state)
+{
+    struct trial job = {.code = "sleep 0.05; echo done", .wall_ms = 500};
+    uv_timer_t resume;
+
+    (void)state;
+    assert_int_equal(uv_timer_init(&loop, &resume), 0);
+    assert_int_equal(uv_timer_start(&resume, on_resume, 700, 0), 0);
+    assert_int_equal(kill(run.launcher, SIGSTOP), 0);
+    run_one(&job);
+    expect_success(&job);
+    assert_string_equal(job.out, "done\n");
+}
+
 /* ---- slots -------------------------------------------------------------- */
 
 static void runs_many_over_few_slots(void **state)
@@ -376,6 +397,7 @@ int main(void)
         CASE(stops_a_flood),
         CASE(keeps_the_wall_clock),
         CASE(counts_no_time_before_the_start),
+        CASE(counts_no_time_before_the_program),
         CASE(runs_many_over_few_slots),
         CASE(starts_nothing_without_a_slot),
         CASE(ends_what_ran_with_a_lost_launcher),

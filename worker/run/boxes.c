@@ -268,10 +268,11 @@ bool boxes_are_lost(const struct boxes *boxes)
     return boxes->is_lost;
 }
 
-void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq)
+void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq,
+                uint64_t after_us)
 {
     const struct launch_request request = {
-        .type = LAUNCH_KILL, .slot = slot, .seq = seq};
+        .type = LAUNCH_KILL, .slot = slot, .seq = seq, .after_us = after_us};
     struct err e;
 
     if (!boxes->is_lost && send_packet(boxes, &request, NULL, 0, &e) < 0) {

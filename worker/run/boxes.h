@@ -43,7 +43,9 @@ int boxes_start(struct boxes *boxes, const struct launch_request *request,
                 const int fds[LAUNCH_FD_COUNT], struct err *e) MUST_USE;
 /* After on_lost: what could not be started is not to blame for it. */
 bool boxes_are_lost(const struct boxes *boxes);
-void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq);
+/* after_us: not before the program has run so long. */
+void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq,
+                uint64_t after_us);
 /* Closes the socket: the launcher kills what runs and ends. The memory goes
  * when the loop has closed the handle. */
 void boxes_close(struct boxes *boxes);

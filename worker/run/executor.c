@@ -49,6 +49,7 @@ struct slot {
     struct tap streams[2];
     uv_timer_t timer;
     enum verdict_stop stop;
+    uint64_t wall_us;
     void *job;
 };
 
@@ -89,7 +90,8 @@ static void stop(struct slot *slot, enum verdict_stop why)
 {
     if (move(slot, EVENT_STOP)) {
         slot->stop = why;
-        boxes_kill(slot->ex->boxes, slot->index, slot->seq);
+        boxes_kill(slot->ex->boxes, slot->index, slot->seq,
+                   why == VERDICT_STOP_WALL ? slot->wall_us : 0);
     }
 }
 
@@ -273,6 +275,7 @@ int executor_start(struct executor *ex, const struct plan *plan,
     }
     slot->seq = ++ex->next_seq;
     slot->stop = VERDICT_STOP_NONE;
+    slot->wall_us = plan->wall_time_ms * 1000;
     slot->job = job;
     int status = open_all(slot, plan, input, fds, e);
     if (status == 0) {
@@ -319,6 +322,10 @@ void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
     }
     struct slot *slot = &ex->slots[ended->slot];
 
+    /* Our clock ran before the program did: it may have made it in time. */
+    if (slot->stop == VERDICT_STOP_WALL && ended->stop == LAUNCH_STOP_NONE) {
+        slot->stop = VERDICT_STOP_NONE;
+    }
     (void)uv_timer_stop(&slot->timer);
     drain(&slot->streams[0]);
     drain(&slot->streams[1]);

@@ -37,6 +37,9 @@ struct launch_request {
                    * cannot be taken for one to this */
     uint32_t network;
     uint32_t unused;
+    /* KILL: not before the program has run so long; 0: now. The engine's clock
+     * starts with the request, and a box may wait for its turn. */
+    uint64_t after_us;
     struct box_limits limits;
 };
 

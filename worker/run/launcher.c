@@ -62,6 +62,9 @@ struct slot {
     int report_fd;
     uint64_t clone_us;
     enum launch_stop stop;
+    uint64_t wall_us; /* the engine wants it ended after so long; 0: no */
+    struct box_report report; /* the last that init sent */
+    bool has_report;          /* and it is of the end */
     struct box_limits limits;
     struct cgroup_slot cgroup;
     int net_fds[2];                /* by enum launch_network */
@@ -78,6 +81,7 @@ struct launcher {
     struct cgroups cgroups;
     struct slot *slots;
     unsigned running;
+    bool has_walls; /* some slot may wait for its wall_us */
 };
 
 #define EPOLL_ENGINE UINT32_MAX
@@ -223,6 +227,16 @@ static void fill_usage(const struct rusage *ru, struct launch_ended *out)
     out->switches_forced = (uint64_t)ru->ru_nivcsw;
 }
 
+static void read_report(struct slot *slot)
+{
+    struct box_report report;
+
+    while (read(slot->report_fd, &report, sizeof(report)) == sizeof(report)) {
+        slot->report = report;
+        slot->has_report = report.phase != BOX_PHASE_RUNNING;
+    }
+}
+
 /* Init is a zombie, or about to be: its processes are gone before it is. */
 static void reap(struct launcher *l, struct slot *slot)
 {
@@ -237,8 +251,9 @@ static void reap(struct launcher *l, struct slot *slot)
     ended.reaped_us = clock_mono_us();
     ended.init_status = (uint32_t)status;
     ended.stop = slot->stop;
-    ended.has_report = read(slot->report_fd, &ended.report,
-                            sizeof(ended.report)) == sizeof(ended.report);
+    read_report(slot);
+    ended.report = slot->report;
+    ended.has_report = slot->has_report;
     fill_usage(&ru, &ended);
     cgroup_slot_end(&l->cgroups, &slot->cgroup, &ended.cgroup);
     ended.watched_processes = slot->watched.processes;
@@ -262,6 +277,43 @@ static void stop_box(struct slot *slot, enum launch_stop why)
         slot->stop = why;
         (void)proc_kill(slot->pidfd, SIGKILL);
     }
+}
+
+/* A box that does not get as far as its program in this time never will. */
+#define SETUP_MAX_US 2000000u
+
+static uint64_t wall_end_us(struct slot *slot)
+{
+    read_report(slot);
+    return slot->wall_us + (slot->report.exec_us
+                                ? slot->report.exec_us
+                                : slot->clone_us + SETUP_MAX_US);
+}
+
+/* Ends what has had its time; how long until the next, at most max_ms. */
+static int look_at_walls(struct launcher *l, int max_ms)
+{
+    uint64_t now_us = clock_mono_us();
+    uint64_t left_us = (uint64_t)max_ms * 1000;
+
+    for (unsigned i = 0; i < l->spec->slots; i++) {
+        struct slot *slot = &l->slots[i];
+
+        if (slot->pid == 0 || slot->wall_us == 0 ||
+            slot->stop != LAUNCH_STOP_NONE) {
+            continue;
+        }
+        uint64_t end_us = wall_end_us(slot);
+        if (slot->has_report) {
+            continue; /* it has ended, and is about to be reaped */
+        }
+        if (end_us <= now_us) {
+            stop_box(slot, LAUNCH_STOP_ENGINE);
+        } else if (end_us - now_us < left_us) {
+            left_us = end_us - now_us;
+        }
+    }
+    return (int)((left_us + 999) / 1000);
 }
 
 /* ---- starting a box ---------------------------------------------------- */
@@ -328,6 +380,9 @@ static int clone_box(struct launcher *l, struct slot *slot, const int *fds,
     }
     report_read = report[0];
     report_write = report[1];
+    if (fd_set_nonblock(report_read, true, e) < 0) {
+        return -1;
+    }
     rlimits_make(&slot->limits, l->cgroups.controllers & CGROUP_PIDS, &rlimits);
     const struct box_child child = {
         .limits = &slot->limits,
@@ -373,6 +428,9 @@ static int start(struct launcher *l, const struct launch_request *request,
     slot->seq = request->seq;
     slot->limits = request->limits;
     slot->stop = LAUNCH_STOP_NONE;
+    slot->wall_us = 0;
+    slot->has_report = false;
+    memset(&slot->report, 0, sizeof(slot->report));
     memset(&slot->watched, 0, sizeof(slot->watched));
     if (enter_net(l, slot->net_fds[request->network], e) < 0 ||
         cgroup_slot_begin(&l->cgroups, &slot->cgroup, &slot->limits, e) < 0 ||
@@ -411,9 +469,15 @@ static void on_kill(struct launcher *l, const struct launch_request *request,
                     const int *fds)
 {
     (void)fds;
-    if (request->slot < l->spec->slots &&
-        l->slots[request->slot].seq == request->seq) {
+    if (request->slot >= l->spec->slots ||
+        l->slots[request->slot].seq != request->seq) {
+        return;
+    }
+    if (request->after_us == 0) {
         stop_box(&l->slots[request->slot], LAUNCH_STOP_ENGINE);
+    } else {
+        l->slots[request->slot].wall_us = request->after_us;
+        l->has_walls = true;
     }
 }
 
@@ -527,8 +591,13 @@ static void serve(struct launcher *l)
 
     for (;;) {
         struct epoll_event events[64];
-        int n = epoll_wait(l->epoll_fd, events, ARRAY_LEN(events),
-                           l->running ? every_ms : -1);
+        int wait_ms = l->running ? every_ms : -1;
+
+        l->has_walls = l->has_walls && l->running;
+        if (l->has_walls) {
+            wait_ms = look_at_walls(l, wait_ms);
+        }
+        int n = epoll_wait(l->epoll_fd, events, ARRAY_LEN(events), wait_ms);
 
         for (int i = 0; i < n; i++) {
             uint32_t key = events[i].data.u32;

@@ -372,14 +372,16 @@ static pid_t start_payload(struct init *in)
     };
     /* Before, not after: a short program has ended before a busy machine lets
      * us run again. */
-    uint64_t exec_us = clock_mono_us();
+    in->report.exec_us = clock_mono_us();
+    in->report.phase = BOX_PHASE_RUNNING;
+    (void)!write(in->child->report_fd, &in->report, sizeof(in->report));
     pid_t pid = proc_spawn(&what, &failure);
 
     if (failure.step) {
+        in->report.exec_us = 0;
         errno = failure.sys;
         fail(in, BOX_PHASE_EXEC, failure.step);
     }
-    in->report.exec_us = exec_us;
     return pid;
 }
 

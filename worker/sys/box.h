@@ -41,6 +41,7 @@ enum box_phase {
     BOX_PHASE_FILES,   /* the job's files could not be placed */
     BOX_PHASE_EXEC,    /* the program could not be started */
     BOX_PHASE_DONE,    /* it ran; wait_status tells how it ended */
+    BOX_PHASE_RUNNING, /* not an end: the program is being started */
 };
 
 /* Asked from the kernel by init itself, after the last layer. */
@@ -53,7 +54,8 @@ enum {
 };
 #define BOX_VERIFIED_ALL 31u
 
-/* Init's only message, one write of fewer than PIPE_BUF bytes. */
+/* Init's message, one write of fewer than PIPE_BUF bytes: one at the start of
+ * the program, one at the end. */
 struct box_report {
     uint32_t phase;       /* enum box_phase */
     int32_t sys;          /* errno of the failure, 0 without one */
