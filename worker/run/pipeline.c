@@ -501,6 +501,39 @@ static int send_record(struct work *w, struct err *e)
     return kafka_out_send(w->p->spec.out, &record, e);
 }
 
+/* A broker may take less than result.max_bytes, and says so each time: half
+ * of it, then. Without output at the least it goes through. */
+static void shrink(struct work *w)
+{
+    struct report_worker worker = *w->p->spec.worker;
+    struct result result;
+    struct arena arena;
+    struct buf smaller;
+    struct err e;
+
+    worker.result_max_bytes = w->record.len / 2;
+    arena_init(&arena, w->record.len * 4);
+    buf_init(&smaller, w->record.max);
+    if (result_decode(w->record.data, w->record.len, &arena, &result, &e) < 0 ||
+        report_encode(&result, &worker, &smaller, &e) < 0) {
+        log_error("the broker does not take a result", "job_id=%.*s error=%s",
+                  VIEW_ARG(w->identity.job_id), e.msg);
+        buf_done(&smaller);
+    } else {
+        buf_done(&w->record);
+        w->record = smaller;
+    }
+    arena_done(&arena);
+}
+
+static void keep(struct work *w, const struct err *why)
+{
+    if (why->kind == ERR_LIMIT && !w->is_dead_letter) {
+        shrink(w);
+    }
+    DL_APPEND(w->p->unsent, w);
+}
+
 static void send_or_keep(struct work *w)
 {
     struct pipeline *p = w->p;
@@ -512,7 +545,7 @@ static void send_or_keep(struct work *w)
     }
     log_warn("result waits", "job_id=%.*s error=%s",
              VIEW_ARG(w->identity.job_id), e.msg);
-    DL_APPEND(p->unsent, w);
+    keep(w, &e);
 }
 
 static void publish(struct work *w)
@@ -568,7 +601,7 @@ static void on_acknowledged(const struct err *failure, void *arg)
     }
     log_warn("result not delivered", "job_id=%.*s error=%s",
              VIEW_ARG(w->identity.job_id), failure->msg);
-    DL_APPEND(p->unsent, w);
+    keep(w, failure);
 }
 
 /* ---- life of the pipeline ---------------------------------------------- */
