@@ -197,6 +197,29 @@ static void test_broker_gone_is_told(void **state)
     teardown(&mock, &config, &loop);
 }
 
+/* An idempotent producer that may not be one gives up for good. */
+static void test_failure_for_good_is_told(void **state)
+{
+    struct mock_broker mock;
+    struct config config;
+    struct answers answers = {.until = 1};
+    struct kafka_record r = record(&answers);
+    uv_loop_t loop;
+
+    (void)state;
+    setup(&mock, &config, &loop);
+    rd_kafka_mock_push_request_errors(
+        mock.cluster, 22 /* InitProducerId */, 1,
+        RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+    struct kafka_out *out = open_out(&config, KAFKA_OUT_RELIABLE, &loop);
+    must_send(out, &r);
+    mock_broker_run(&loop, has_answers, &answers);
+    assert_int_equal(answers.failed, 1);
+    assert_true(kafka_out_has_failed(out));
+    (void)kafka_out_close(out, 1000);
+    teardown(&mock, &config, &loop);
+}
+
 static void test_close_answers_everybody(void **state)
 {
     struct answers answers = {0};
@@ -297,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_acknowledged),
         cmocka_unit_test(test_without_loop),
         cmocka_unit_test(test_broker_gone_is_told),
+        cmocka_unit_test(test_failure_for_good_is_told),
         cmocka_unit_test(test_close_answers_everybody),
         cmocka_unit_test(test_full_queue),
         cmocka_unit_test(test_too_large_never_fits),

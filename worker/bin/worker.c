@@ -120,9 +120,22 @@ static void tell(struct engine *g, const char *type)
     telemetry_emit(g->telemetry, &event, attributes, ARRAY_LEN(attributes));
 }
 
+static void end(struct engine *g, int exit_code)
+{
+    g->exit_code = g->exit_code ? g->exit_code : exit_code;
+    uv_stop(&g->loop);
+}
+
 static void on_heartbeat(uv_timer_t *timer)
 {
-    tell(timer->data, "worker.heartbeat");
+    struct engine *g = timer->data;
+
+    tell(g, "worker.heartbeat");
+    /* No result can be published any more: whoever starts us again helps. */
+    if (kafka_out_has_failed(g->out)) {
+        log_error("kafka", "error=the producer has failed for good");
+        end(g, 1);
+    }
 }
 
 /* ---- what the parts report --------------------------------------------- */
@@ -157,12 +170,6 @@ static void on_assigned(size_t partitions, void *arg)
     if (partitions > 0) {
         say_ready(g);
     }
-}
-
-static void end(struct engine *g, int exit_code)
-{
-    g->exit_code = g->exit_code ? g->exit_code : exit_code;
-    uv_stop(&g->loop);
 }
 
 static void on_fatal(const struct err *why, void *arg)

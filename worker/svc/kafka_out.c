@@ -215,6 +215,14 @@ uint64_t kafka_out_lost(const struct kafka_out *out)
     return out->lost;
 }
 
+bool kafka_out_has_failed(const struct kafka_out *out)
+{
+    char why[256];
+
+    return rd_kafka_fatal_error(out->rk, why, sizeof(why)) !=
+           RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 /* --- open and close ------------------------------------------------------ */
 
 static void release(struct kafka_out *out)
