@@ -83,6 +83,10 @@ int bench_child_start(struct bench_child *child, const char *const *args,
         return -1;
     }
     path[len] = 0;
+    if (access(path, X_OK) < 0) {
+        /* built anew since we started: what runs is still there by this */
+        (void)snprintf(path, sizeof(path), "%s", self);
+    }
     (void)snprintf(parent, sizeof(parent), "%d", (int)getpid());
     argv[0] = argv[count++] = path;
     for (size_t i = 0; args[i] && i < BENCH_CHILD_ARGS_MAX; i++) {
