@@ -75,6 +75,25 @@ def audit_of_one_job(fleet):
     same(result["code_sha256"], finished["code_sha256"], "result and audit")
 
 
+def refused_job_leaves_a_trace(fleet):
+    fleet.submit([{"job_id": "refused", "language": "shell", "code": "true",
+                   "limits": {"memory_bytes": 1 << 60}}])
+
+    def found(records):
+        mine = [r.message for r in records if r.key == b"refused"]
+        return mine if len(mine) >= 3 else None
+
+    records = fleet.tail("audit").wait(found, what="audit of refused")
+    same([r["event_type"] for r in records],
+         ["received", "finished", "published"], "steps")
+    events = fleet.tail("telemetry").wait(
+        lambda rs: [r.message["type"] for r in rs
+                    if r.message.get("job_id") == "refused"][1:] and
+        [r.message["type"] for r in rs
+         if r.message.get("job_id") == "refused"], what="2 events")
+    same(events, ["job.received", "job.finished"], "events")
+
+
 def audit_is_a_chain(fleet):
     ids = [f"chain-{n}" for n in range(JOBS)]
     fleet.submit([{"job_id": i, "language": "shell", "code": "echo x"}
@@ -129,6 +148,8 @@ def main():
                        "code": CODE}])
         tap.case("a job: received, started, finished", job_events, fleet)
         tap.case("a job: four audit records", audit_of_one_job, fleet)
+        tap.case("a refused job leaves its trace too",
+                 refused_job_leaves_a_trace, fleet)
         tap.case("audit: gapless, chained, by its schema", audit_is_a_chain,
                  fleet)
         tap.case("a worker: started, heartbeats, stopped", worker_life, fleet)

@@ -244,6 +244,8 @@ static bool decode(struct work *w)
     }
     if (job_decode(value.data, value.len, &opts, &w->arena, &w->job, &e) < 0 ||
         job_validate(&w->job, config, &e) < 0) {
+        tell(w, "job.received", NULL);
+        note_late(w, AUDIT_RECEIVED, NULL, NULL);
         refuse(w, STATUS_VALIDATION_ERROR, e.msg);
         return false;
     }
