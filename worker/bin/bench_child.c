@@ -89,7 +89,7 @@ int bench_child_start(struct bench_child *child, const char *const *args,
     }
     (void)snprintf(parent, sizeof(parent), "%d", (int)getpid());
     argv[0] = argv[count++] = path;
-    for (size_t i = 0; args[i] && i < BENCH_CHILD_ARGS_MAX; i++) {
+    for (size_t i = 0; i < BENCH_CHILD_ARGS_MAX && args[i]; i++) {
         argv[count++] = args[i];
     }
     int rc = spawn(argv, in[0], out[1], &child->pid);
