@@ -58,12 +58,26 @@ void report_refused(struct result *out, const struct job_identity *identity,
     }
 }
 
+/* Processes that the kernel killed together with their init are reaped without
+ * being counted: then the cgroup knows, and rusage does not. */
+static void add_cpu(struct result_usage *u, const struct launch_ended *ended)
+{
+    const struct cgroup_usage *cg = &ended->cgroup;
+
+    u->cpu_user_us = ended->cpu_user_us;
+    u->cpu_system_us = ended->cpu_system_us;
+    if (!ended->has_report && cg->cpu_us > u->cpu_user_us + u->cpu_system_us &&
+        cg->cpu_us >= cg->cpu_system_us) {
+        u->cpu_user_us = cg->cpu_us - cg->cpu_system_us;
+        u->cpu_system_us = cg->cpu_system_us;
+    }
+}
+
 static void add_usage(struct result_usage *u, const struct launch_ended *ended)
 {
     u->present = true;
     u->wall_us = verdict_wall_us(ended);
-    u->cpu_user_us = ended->cpu_user_us;
-    u->cpu_system_us = ended->cpu_system_us;
+    add_cpu(u, ended);
     u->memory_peak_bytes = verdict_memory_bytes(ended);
     u->page_faults_major = ended->faults_major;
     u->page_faults_minor = ended->faults_minor;

@@ -485,6 +485,19 @@ static uint64_t cpu_us(const struct cgroups *c, const struct cgroup_slot *slot)
                : read_num(slot->dir_fd[acct], "cpuacct.usage", NULL) / 1000;
 }
 
+static uint64_t cpu_system_us(const struct cgroups *c,
+                              const struct cgroup_slot *slot)
+{
+    int acct = tree_of(c, CGROUP_CPUACCT);
+
+    if (acct < 0) {
+        return 0;
+    }
+    return c->version == CGROUP_V2
+               ? read_num(slot->dir_fd[acct], "cpu.stat", "system_usec ")
+               : read_num(slot->dir_fd[acct], "cpuacct.usage_sys", NULL) / 1000;
+}
+
 uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
                             const struct cgroup_slot *slot)
 {
@@ -514,6 +527,7 @@ static void note_counters(const struct cgroups *c, struct cgroup_slot *slot)
     slot->oom_before = oom_kills(c, slot);
     slot->pids_failed_before = pids_failed(c, slot);
     slot->cpu_us_before = cpu_us(c, slot);
+    slot->cpu_system_us_before = cpu_system_us(c, slot);
 }
 
 /* A peak cannot be set back everywhere (pids.peak never, memory.peak before
@@ -536,12 +550,15 @@ void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
     /* Nothing runs in a slot between two jobs: what the counters say at the
      * end of one is what the next begins with. */
     uint64_t cpu_now = cpu_us(c, slot);
+    uint64_t system_now = cpu_system_us(c, slot);
     uint64_t oom_now = oom_kills(c, slot);
 
     memset(out, 0, sizeof(*out));
     out->cpu_us = cpu_now - slot->cpu_us_before;
     out->oom_kills = oom_now - slot->oom_before;
+    out->cpu_system_us = system_now - slot->cpu_system_us_before;
     slot->cpu_us_before = cpu_now;
+    slot->cpu_system_us_before = system_now;
     slot->oom_before = oom_now;
     if (memory >= 0) {
         out->memory_peak_bytes =

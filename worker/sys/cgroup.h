@@ -48,11 +48,13 @@ struct cgroup_slot {
     uint64_t oom_before;
     uint64_t pids_failed_before;
     uint64_t cpu_us_before;
+    uint64_t cpu_system_us_before;
 };
 
 struct cgroup_usage {
     uint64_t memory_peak_bytes;
     uint64_t cpu_us;
+    uint64_t cpu_system_us;  /* of these, in the kernel */
     uint64_t processes_peak; /* the box's init not counted */
     uint64_t oom_kills;      /* in this job */
     uint64_t forks_refused;  /* in this job, by the pids limit */

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* report_test.c - does a result say what was observed, also of a box that was
+ * killed, and does it fit its maximum? */
+#include "run/report.h"
+
+#include <string.h>
+
+#include "lib/unit.h"
+
+static const struct launch_ready host = {
+    .is_root = 1, .cgroup_version = CGROUP_V1, .uid_base = 5000};
+static const struct report_worker worker = {
+    .id = "w", .host = "h", .pid = 7, .boxes = &host, .result_max_bytes = 8192};
+static struct plan plan;
+static struct job job;
+static struct collector out;
+static struct collector err;
+static struct report_hashes hashes;
+
+static void make(struct result *result, const struct launch_ended *ended,
+                 const struct verdict *verdict)
+{
+    const struct executor_end end = {
+        .ended = ended, .out = &out, .err = &err, .slot = ended->slot};
+    const struct report_run run = {
+        .job = &job,
+        .plan = &plan,
+        .end = &end,
+        .verdict = verdict,
+        .hashes = &hashes,
+        .now_unix_ns = 9000000000000u,
+        .now_mono_us = 10000000u,
+    };
+
+    report_ran(result, &run, &worker);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    job_init(&job);
+    job.job_id = view_of("j");
+    plan.limits = job.limits;
+    report_hash(&job, &hashes);
+    collector_init(&out, 1 << 20);
+    collector_init(&err, 1 << 20);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    collector_done(&out);
+    collector_done(&err);
+    return 0;
+}
+
+static void a_killed_box_has_its_cgroups_cpu(void **state)
+{
+    const struct launch_ended killed = {
+        .slot = 3,
+        .clone_us = 1000000,
+        .reaped_us = 2000000,
+        .cpu_user_us = 10,
+        .cgroup = {.cpu_us = 700000, .cpu_system_us = 200000},
+    };
+    const struct verdict v = {.status = STATUS_TIME_LIMIT_EXCEEDED};
+    struct result result;
+
+    (void)state;
+    make(&result, &killed, &v);
+    assert_int_equal(result.usage.cpu_user_us, 500000);
+    assert_int_equal(result.usage.cpu_system_us, 200000);
+    assert_int_equal(result.usage.wall_us, 1000000);
+    /* It ran only after init had verified every layer. */
+    assert_true(result.isolation.no_new_privs);
+    assert_int_equal(result.isolation.uid, 5003);
+    assert_true(view_is(result.isolation.seccomp, SECCOMP_PROFILE));
+}
+
+static void times_are_on_one_clock(void **state)
+{
+    const struct launch_ended ended = {
+        .has_report = 1,
+        .clone_us = 1000000,
+        .reaped_us = 4000000,
+        .report = {.phase = BOX_PHASE_DONE,
+                   .verified = BOX_VERIFIED_ALL,
+                   .exec_us = 1500000,
+                   .end_us = 3500000},
+    };
+    const struct verdict v = {.status = STATUS_SUCCESS, .has_exit_code = true};
+    const struct report_origin origin = {.topic = "t",
+                                         .record_unix_ms = 8990000,
+                                         .received_ns = 8991000000000u,
+                                         .attempt = 2};
+    struct result result;
+
+    (void)state;
+    make(&result, &ended, &v);
+    report_add_origin(&result, &worker, &origin);
+    assert_int_equal(result.timings.setup_us, 500000);
+    assert_int_equal(result.timings.run_us, 2000000);
+    assert_int_equal(result.timings.cleanup_us, 500000);
+    /* 8.5 s before "now" on either clock. */
+    assert_int_equal(result.timings.started_unix_nano, 8991500000000u);
+    assert_int_equal(result.timings.queue_ms, 1500);
+    assert_int_equal(result.attempt, 2);
+    assert_int_equal(result.exit_code, 0);
+    assert_false(result.error.present);
+}
+
+static void a_result_that_is_too_large_loses_output(void **state)
+{
+    static char text[100000];
+    const struct launch_ended ended = {.has_report = 1,
+                                       .report = {.phase = BOX_PHASE_DONE}};
+    const struct verdict v = {.status = STATUS_SUCCESS};
+    struct result result;
+    struct result again;
+    struct arena arena;
+    struct buf b;
+    struct err e = {.msg = ""};
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    collector_add(&out, text, sizeof(text));
+    make(&result, &ended, &v);
+    report_add_origin(&result, &worker,
+                      &(struct report_origin){
+                          .topic = "t", .record_unix_ms = -1, .attempt = 1});
+    assert_false(result.stdout_truncated);
+    buf_init(&b, 1 << 20);
+    if (report_encode(&result, &worker, &b, &e) < 0) {
+        fail_msg("%s", e.msg);
+    }
+    assert_true(b.len <= worker.result_max_bytes);
+    arena_init(&arena, 1 << 20);
+    assert_int_equal(result_decode(b.data, b.len, &arena, &again, &e), 0);
+    assert_true(again.stdout_truncated);
+    assert_true(again.stdout_.len > 1000);
+    assert_int_equal(again.stdout_bytes_total, sizeof(text));
+    arena_done(&arena);
+    buf_done(&b);
+}
+
+static void hashes_tell_arguments_apart(void **state)
+{
+    struct view ab_c[] = {view_of("ab"), view_of("c")};
+    struct view a_bc[] = {view_of("a"), view_of("bc")};
+    struct report_hashes one;
+    struct report_hashes two;
+
+    (void)state;
+    job.args_count = 2;
+    job.args = ab_c;
+    report_hash(&job, &one);
+    job.args = a_bc;
+    report_hash(&job, &two);
+    assert_string_not_equal(one.args, two.args);
+    assert_string_equal(one.code, two.code);
+    job.code = view_of("abc");
+    report_hash(&job, &one);
+    /* FIPS 180-2, the one-block message */
+    assert_string_equal(
+        one.code,
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_killed_box_has_its_cgroups_cpu),
+        TEST(times_are_on_one_clock),
+        TEST(a_result_that_is_too_large_loses_output),
+        TEST(hashes_tell_arguments_apart),
+    };
+
+    return cmocka_run_group_tests_name("report", tests, NULL, NULL);
+}
