@@ -113,6 +113,7 @@ static void tell(struct engine *g, const char *type)
                         (uint64_t)self.ru_maxrss * 1024),
         EVENT_ATTR_UINT("forkyard.worker.telemetry_lost",
                         telemetry_lost(g->telemetry)),
+        EVENT_ATTR_UINT("forkyard.worker.audit_lost", audit_log_lost(g->audit)),
         EVENT_ATTR_BOOL("forkyard.worker.draining", g->is_draining),
     };
     event_init(&event);
@@ -132,7 +133,7 @@ static void on_heartbeat(uv_timer_t *timer)
 
     tell(g, "worker.heartbeat");
     /* No result can be published any more: whoever starts us again helps. */
-    if (kafka_out_has_failed(g->out)) {
+    if (kafka_out_has_failed(g->out) || audit_log_has_failed(g->audit)) {
         log_error("kafka", "error=the producer has failed for good");
         end(g, 1);
     }
@@ -324,10 +325,10 @@ static int boot_services(struct engine *g, int sock, struct err *e)
     if (boxes_open(&g->loop, sock, &boxes, &g->boxes, e) < 0 ||
         kafka_out_open(g->config, KAFKA_OUT_RELIABLE, &g->loop, &g->out, e) <
             0 ||
+        audit_log_open(g->config, &g->loop, g->id, &g->audit, e) < 0 ||
         telemetry_open(g->config, &g->loop, g->id, &g->telemetry, e) < 0) {
         return -1;
     }
-    g->audit = audit_log_new(g->config, g->out, g->id);
     const struct pipeline_spec pipeline = {
         .config = g->config,
         .loop = &g->loop,
@@ -380,7 +381,7 @@ static void shut_down(struct engine *g)
     pipeline_lost(g->pipeline); /* what a kill has not ended yet */
     pipeline_close(g->pipeline);
     kafka_in_close(g->in);
-    audit_log_free(g->audit);
+    audit_log_close(g->audit, FLUSH_MS);
     telemetry_close(g->telemetry, FLUSH_MS / 5);
     boxes_close(g->boxes);
     if (unsent > 0) {

@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "svc/kafka_out.h"
 
 #define AUDIT_MAX_BYTES 65536
 
@@ -20,19 +22,24 @@ struct audit_log {
     struct buf bytes;
 };
 
-struct audit_log *audit_log_new(const struct config *config,
-                                struct kafka_out *out, const char *worker_id)
+int audit_log_open(const struct config *config, uv_loop_t *loop,
+                   const char *worker_id, struct audit_log **out, struct err *e)
 {
     struct audit_log *log = xcalloc(1, sizeof(*log));
 
-    log->out = config->events_audit ? out : NULL;
     log->worker_id = worker_id;
     /* The first of a worker has nothing before it. */
     memset(log->prev_hash, '0', DIGEST_HEX_LEN);
     buf_init(&log->bytes, AUDIT_MAX_BYTES);
     (void)snprintf(log->topic, sizeof(log->topic), "%saudit",
                    config->topics_prefix);
-    return log;
+    if (config->events_audit &&
+        kafka_out_open(config, KAFKA_OUT_BATCHED, loop, &log->out, e) < 0) {
+        audit_log_close(log, 0);
+        return -1;
+    }
+    *out = log;
+    return 0;
 }
 
 static int send_record(struct audit_log *log, const struct audit *record,
@@ -79,10 +86,28 @@ int audit_log_write(struct audit_log *log, struct audit *record,
     return 0;
 }
 
-void audit_log_free(struct audit_log *log)
+uint64_t audit_log_lost(const struct audit_log *log)
 {
-    if (log) {
-        buf_done(&log->bytes);
-        free(log);
+    return log->out ? kafka_out_lost(log->out) : 0;
+}
+
+bool audit_log_has_failed(const struct audit_log *log)
+{
+    return log->out && kafka_out_has_failed(log->out);
+}
+
+void audit_log_close(struct audit_log *log, int timeout_ms)
+{
+    if (!log) {
+        return;
     }
+    if (log->out) {
+        size_t unsent = kafka_out_close(log->out, timeout_ms);
+
+        if (unsent > 0) {
+            log_warn("audit records not acknowledged", "count=%zu", unsent);
+        }
+    }
+    buf_done(&log->bytes);
+    free(log);
 }

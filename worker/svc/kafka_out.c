@@ -49,6 +49,18 @@ static const struct kafka_conf_row reliable_rows[] = {
     {NULL, NULL},
 };
 
+static const struct kafka_conf_row batched_rows[] = {
+    PARTITIONER,
+    {"enable.idempotence", "true"},
+    {"acks", "all"},
+    {"linger.ms", "10"},
+    /* nobody sends them again: keep trying for long */
+    {"message.timeout.ms", "300000"},
+    {"queue.buffering.max.messages", "100000"},
+    {"queue.buffering.max.kbytes", "65536"},
+    {NULL, NULL},
+};
+
 static const struct kafka_conf_row fast_rows[] = {
     PARTITIONER,
     {"acks", "1"},
@@ -268,14 +280,18 @@ static uint64_t record_max_bytes(const struct config *config)
     return largest < MESSAGE_MAX_BYTES ? largest : MESSAGE_MAX_BYTES;
 }
 
+static const struct kafka_conf_row *const class_rows[] = {
+    [KAFKA_OUT_RELIABLE] = reliable_rows,
+    [KAFKA_OUT_BATCHED] = batched_rows,
+    [KAFKA_OUT_FAST] = fast_rows,
+};
+
 static int open_client(struct kafka_out *out, const struct config *config,
                        uv_loop_t *loop, struct err *e)
 {
-    const struct kafka_conf_row *rows =
-        out->class == KAFKA_OUT_FAST ? fast_rows : reliable_rows;
     rd_kafka_conf_t *conf = NULL;
 
-    if (kafka_conf_new(config, rows, &conf, e) < 0) {
+    if (kafka_conf_new(config, class_rows[out->class], &conf, e) < 0) {
         return -1;
     }
     if (kafka_conf_number(conf, config, "message.max.bytes",

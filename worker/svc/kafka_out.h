@@ -26,9 +26,11 @@
 
 struct kafka_out;
 
-/* RELIABLE: acks=all, idempotent, linger 0: results, audit, dead letters.
+/* RELIABLE: acks=all, idempotent, linger 0: results, dead letters, output.
+ * BATCHED: the same, but records wait up to 10 ms for company: audit, four
+ * records a job that nobody waits for one by one.
  * FAST: acks=1, linger 50 ms, lz4, never delays the others: telemetry. */
-enum kafka_out_class { KAFKA_OUT_RELIABLE, KAFKA_OUT_FAST };
+enum kafka_out_class { KAFKA_OUT_RELIABLE, KAFKA_OUT_BATCHED, KAFKA_OUT_FAST };
 
 struct kafka_header {
     const char *name;
