@@ -1,44 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /* seccomp.c - see seccomp.h. Compiled at the worker's boot, applied by box
- * init. */
+ * init. libseccomp is asked for call numbers only. */
 #include "sys/seccomp.h"
 
-#include <errno.h>
+#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "base/fd.h"
 #include "base/mem.h"
+#include "sys/seccomp_bpf.h"
 #include "sys/seccomp_rules.h"
 
-static int add(scmp_filter_ctx ctx, uint32_t action, const char *name,
-               unsigned count, const struct scmp_arg_cmp *args, struct err *e)
-{
-    int number = seccomp_syscall_resolve_name(name);
+#if defined(__x86_64__)
+#define THIS_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define THIS_ARCH AUDIT_ARCH_AARCH64
+#else
+#define THIS_ARCH 0
+#endif
 
-    if (number == __NR_SCMP_ERROR || number < 0) {
+/* Two answers for one call would leave it to chance which holds. */
+static int add(struct seccomp_bpf_spec *spec, const char *name, size_t answer,
+               struct err *e)
+{
+    int number = seccomp_syscall_resolve_name_arch(spec->audit_arch, name);
+
+    if (number < 0) {
         return 0; /* not on this architecture */
     }
-    int rc = seccomp_rule_add_array(ctx, action, number, count, args);
-    if (rc < 0) {
-        return err_set(e, ERR_SYSTEM, "seccomp: rule for %s: %s", name,
-                       strerror(-rc));
+    if (number >= SECCOMP_BPF_CALLS) {
+        return err_set(e, ERR_BUG, "seccomp: %s has number %d", name, number);
     }
+    uint8_t *place = &spec->answers[number];
+    if (*place != SECCOMP_BPF_ENOSYS && *place != answer) {
+        return err_set(e, ERR_BUG, "seccomp: two rules for %s", name);
+    }
+    *place = (uint8_t)answer;
     return 0;
 }
 
-static int add_groups(scmp_filter_ctx ctx, uint32_t action,
+static int add_groups(struct seccomp_bpf_spec *spec,
+                      enum seccomp_bpf_answer answer,
                       const struct seccomp_group *groups, size_t count,
                       struct err *e)
 {
     for (size_t i = 0; i < count; i++) {
         for (const char *const *name = groups[i].names; *name; name++) {
-            if (add(ctx, action, *name, 0, NULL, e) < 0) {
+            if (add(spec, *name, answer, e) < 0) {
                 return -1;
             }
         }
@@ -46,78 +57,48 @@ static int add_groups(scmp_filter_ctx ctx, uint32_t action,
     return 0;
 }
 
-static int add_conditional(scmp_filter_ctx ctx, struct err *e)
+/* A call's answer is its first row; rows of its name follow. */
+static int add_conditional(struct seccomp_bpf_spec *spec, struct err *e)
 {
-    for (size_t i = 0; i < seccomp_conditional_count; i++) {
-        const struct seccomp_row *row = &seccomp_conditional[i];
-        struct scmp_arg_cmp cmp = {row->arg, SCMP_CMP_MASKED_EQ, row->mask,
-                                   row->value};
+    for (size_t i = 0; i < spec->row_count; i++) {
+        const struct seccomp_row *row = &spec->rows[i];
 
-        if (add(ctx, SCMP_ACT_ALLOW, row->name, 1, &cmp, e) < 0) {
+        if (i > 0 && strcmp(row[-1].name, row->name) == 0) {
+            continue;
+        }
+        if (add(spec, row->name, SECCOMP_BPF_ROW + i, e) < 0) {
             return -1;
         }
     }
     return 0;
 }
 
-/* What the single-argument rows cannot say. */
-static int add_special(scmp_filter_ctx ctx, struct err *e)
+int seccomp_compile_for(uint32_t audit_arch, struct seccomp_program *out,
+                        struct err *e)
 {
-    /* NETLINK_ROUTE of AF_NETLINK. */
-    const struct scmp_arg_cmp route[] = {
-        {0, SCMP_CMP_MASKED_EQ, 0xffffffff, 16 /* AF_NETLINK */},
-        {2, SCMP_CMP_MASKED_EQ, 0xffffffff, 0 /* NETLINK_ROUTE */},
-    };
+    AUTO_FREE struct seccomp_bpf_spec *spec = xcalloc(1, sizeof(*spec));
 
-    return add(ctx, SCMP_ACT_ALLOW, "socket", 2, route, e);
-}
-
-static int export_code(scmp_filter_ctx ctx, struct seccomp_program *out,
-                       struct err *e)
-{
-    struct stat st;
-    AUTO_FD int fd = memfd_create("seccomp", MFD_CLOEXEC);
-
-    if (fd < 0) {
-        return err_sys(e, "seccomp: memfd");
+    if (audit_arch != AUDIT_ARCH_X86_64 && audit_arch != AUDIT_ARCH_AARCH64) {
+        return err_set(e, ERR_SYSTEM,
+                       "seccomp: call lists are for x86_64 and aarch64 only");
     }
-    int rc = seccomp_export_bpf(ctx, fd);
-    if (rc < 0) {
-        return err_set(e, ERR_SYSTEM, "seccomp: export: %s", strerror(-rc));
-    }
-    if (fstat(fd, &st) < 0 || lseek(fd, 0, SEEK_SET) < 0) {
-        return err_sys(e, "seccomp: export");
-    }
-    size_t count = (size_t)st.st_size / sizeof(struct sock_filter);
-    struct sock_filter *code = xcalloc(count, sizeof(*code));
-    if (fd_read_exact(fd, code, count * sizeof(*code), e) < 0) {
-        free(code);
+    spec->audit_arch = audit_arch;
+    spec->has_x32 = audit_arch == AUDIT_ARCH_X86_64;
+    spec->rows = seccomp_conditional;
+    spec->row_count = seccomp_conditional_count;
+    if (add_groups(spec, SECCOMP_BPF_ALLOW, seccomp_allowed,
+                   seccomp_allowed_count, e) < 0 ||
+        add_groups(spec, SECCOMP_BPF_EPERM, seccomp_forbidden,
+                   seccomp_forbidden_count, e) < 0 ||
+        add_conditional(spec, e) < 0) {
         return -1;
     }
-    out->code = code;
-    out->count = count;
-    return 0;
+    return seccomp_bpf_build(spec, &out->code, &out->count, e);
 }
 
 int seccomp_compile(struct seccomp_program *out, struct err *e)
 {
-    int status = -1;
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-
-    if (!ctx) {
-        return err_set(e, ERR_SYSTEM, "seccomp: libseccomp has no memory");
-    }
-    (void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    if (add_groups(ctx, SCMP_ACT_ALLOW, seccomp_allowed, seccomp_allowed_count,
-                   e) == 0 &&
-        add_groups(ctx, SCMP_ACT_ERRNO(EPERM), seccomp_forbidden,
-                   seccomp_forbidden_count, e) == 0 &&
-        add_conditional(ctx, e) == 0 && add_special(ctx, e) == 0) {
-        status = export_code(ctx, out, e);
-    }
-    seccomp_release(ctx);
-    return status;
+    return seccomp_compile_for(THIS_ARCH, out, e);
 }
 
 void seccomp_done(struct seccomp_program *program)

@@ -3,13 +3,13 @@
  *
  * An allow list: what is not named answers ENOSYS, so that programs take the
  * same fallback as on an older kernel; what must not be is named and answers
- * EPERM. Foreign architectures and x32 are killed. The program is a binary
- * tree: the kernel walks the filter for every call number when it is loaded,
- * per job, and a list of 300 in a row costs 280 us there, a tree 88. */
+ * EPERM. Foreign architectures and x32 are killed. The list is in
+ * seccomp_rules.c, how it becomes a short program in seccomp_bpf.c. */
 #pragma once
 
 #include <linux/filter.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/base.h"
 #include "base/err.h"
@@ -22,8 +22,11 @@ struct seccomp_program {
     size_t count;
 };
 
-/* Uses libseccomp: call it before the launcher is forked. */
+/* For this machine. Uses libseccomp: call it before the launcher is forked. */
 int seccomp_compile(struct seccomp_program *out, struct err *e) MUST_USE;
+/* For an AUDIT_ARCH_...; x86_64 and aarch64, the rest is an error. */
+int seccomp_compile_for(uint32_t audit_arch, struct seccomp_program *out,
+                        struct err *e) MUST_USE;
 void seccomp_done(struct seccomp_program *program);
 /* Sets no_new_privs and loads the program. -1 with errno. Safe after clone. */
 int seccomp_apply(const struct seccomp_program *program) MUST_USE;

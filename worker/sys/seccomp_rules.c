@@ -6,6 +6,7 @@
  * costs nothing. */
 #include "sys/seccomp_rules.h"
 
+#include <linux/netlink.h>
 #include <linux/sched.h>
 #include <sys/socket.h>
 
@@ -255,20 +256,21 @@ const struct seccomp_row seccomp_conditional[] = {
     /* Threads and forks, but no namespaces: each is kernel surface that only
      * root used to reach. clone3 hides its flags behind a pointer: ENOSYS,
      * and libc falls back to clone. */
-    {"clone", SECCOMP_ARG_EQUALS, 0, NEW_NAMESPACES, 0},
+    {"clone", {{0, NEW_NAMESPACES, 0}}},
     /* AF_VSOCK is not held by a network namespace and reaches the
      * hypervisor; AF_ALG, AF_PACKET, AF_CAN ... are surface. Netlink: routes
      * only, for getifaddrs(). */
-    {"socket", SECCOMP_ARG_EQUALS, 0, INT_BITS, AF_UNIX},
-    {"socket", SECCOMP_ARG_EQUALS, 0, INT_BITS, AF_INET},
-    {"socket", SECCOMP_ARG_EQUALS, 0, INT_BITS, AF_INET6},
-    {"socketpair", SECCOMP_ARG_EQUALS, 0, INT_BITS, AF_UNIX},
+    {"socket", {{0, INT_BITS, AF_UNIX}}},
+    {"socket", {{0, INT_BITS, AF_INET}}},
+    {"socket", {{0, INT_BITS, AF_INET6}}},
+    {"socket", {{0, INT_BITS, AF_NETLINK}, {2, INT_BITS, NETLINK_ROUTE}}},
+    {"socketpair", {{0, INT_BITS, AF_UNIX}}},
     /* Its own limits only: a job that set those of its init, same user, could
      * end the box without a report. */
-    {"prlimit64", SECCOMP_ARG_EQUALS, 0, INT_BITS, 0},
+    {"prlimit64", {{0, INT_BITS, 0}}},
     /* PER_LINUX, and asking for the current one. */
-    {"personality", SECCOMP_ARG_EQUALS, 0, INT_BITS, 0},
-    {"personality", SECCOMP_ARG_EQUALS, 0, INT_BITS, 0xffffffff},
+    {"personality", {{0, INT_BITS, 0}}},
+    {"personality", {{0, INT_BITS, 0xffffffff}}},
 };
 const size_t seccomp_conditional_count = ARRAY_LEN(seccomp_conditional);
 

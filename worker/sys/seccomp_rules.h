@@ -5,17 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum seccomp_test {
-    SECCOMP_ALWAYS,
-    SECCOMP_ARG_EQUALS, /* allowed when (arg & mask) == value */
-};
-
-struct seccomp_row {
-    const char *name;
-    enum seccomp_test test;
+/* Passed when (arg & mask) == value. */
+struct seccomp_test {
     unsigned arg;
     uint64_t mask;
     uint64_t value;
+};
+
+/* Allowed when all its tests pass. Rows of one call stand together and are
+ * alternatives; when none holds, the call answers ENOSYS. A test without a
+ * mask is not there; the first always is. */
+struct seccomp_row {
+    const char *name;
+    struct seccomp_test tests[2];
 };
 
 /* Names that are only compared by number need one string for many. */
