@@ -260,16 +260,20 @@ static void test_other_machines_are_refused(void **state)
 /* --- made-up rules ---------------------------------------------------------
  */
 
+/* Neighbours that begin with the same argument, and may or may not share its
+ * load. */
 static const struct seccomp_row made_up[] = {
     {"a", {{0, UINT64_C(0xf0000000f), UINT64_C(0x300000005)}}},
     {"b", {{5, UINT64_MAX, 7}, {1, UINT64_C(0xff) << 40, 0}}},
-    {"b", {{5, UINT32_MAX, 9}}},
-    {"b", {{5, UINT32_MAX, 9}, {0, 1, 1}}},
+    {"b", {{5, UINT32_MAX, 2}}},
+    {"b", {{5, UINT32_MAX, 9}, {0, UINT32_MAX, 1}}},
     {"b", {{5, UINT32_MAX, 10}}},
     {"b", {{4, UINT32_MAX, 10}}},
-    {"c", {{2, UINT32_MAX, 1}}},
+    {"c", {{2, UINT64_MAX, 1}}},
     {"c", {{2, UINT32_MAX, 2}}},
-    {"d", {{2, UINT32_MAX, 2}}},
+    {"d", {{2, 0xff, 5}}},
+    {"d", {{2, UINT32_MAX, 10}}},
+    {"d", {{2, 0xff, 7}}},
 };
 static const uint8_t first_rows[] = {0, 1, 6, 8};
 
@@ -337,8 +341,17 @@ static void make_up(struct seccomp_bpf_spec *spec, unsigned round)
 static void check_made_up(const struct seccomp_bpf_spec *spec,
                           const struct seccomp_program *program)
 {
-    static const uint64_t parts[] = {0, 1, 2,  5,
-                                     7, 9, 10, UINT64_C(0x300000005)};
+    static const uint64_t parts[] = {0,
+                                     1,
+                                     2,
+                                     5,
+                                     7,
+                                     9,
+                                     10,
+                                     0x10a,
+                                     0x107,
+                                     UINT64_C(0x200000001),
+                                     UINT64_C(0x300000005)};
     struct seccomp_data data = {.arch = spec->audit_arch};
 
     for (int i = -3; i < 8 * SECCOMP_BPF_CALLS; i++) {

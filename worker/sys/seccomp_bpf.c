@@ -163,8 +163,7 @@ static size_t drop_same_load(struct builder *b, const struct seccomp_row *row,
 
     if (!is_plain(row) || next + 1 != b->count ||
         load->code != (BPF_LD | BPF_W | BPF_ABS) ||
-        load->k != DATA_LOW(row->tests[0].arg) ||
-        load[-1].code != (BPF_JMP | BPF_JEQ | BPF_K)) {
+        load->k != DATA_LOW(row->tests[0].arg)) {
         return next;
     }
     b->count--;
