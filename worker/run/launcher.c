@@ -158,8 +158,11 @@ static int boot(struct launcher *l, struct err *e)
     }
     /* All that needs the host's tree, then leave it. */
     if (cgroup_open(&l->cgroups, "/sys/fs/cgroup", l->spec->cgroup,
-                    l->spec->cgroup_parent, e) < 0 ||
-        open_slots(l, e) < 0 ||
+                    l->spec->cgroup_parent, e) < 0) {
+        return -1;
+    }
+    l->cgroups.is_keeping = l->spec->slots <= CGROUP_KEEP_SLOTS;
+    if (open_slots(l, e) < 0 ||
         mounts_enter_template(!l->is_root, l->is_root, e) < 0 ||
         forkmap_drop_libraries(l->proc_fd, e) < 0 ||
         give_up_privilege(l, e) < 0) {
@@ -355,7 +358,7 @@ static uid_t slot_uid(const struct launcher *l, const struct slot *slot)
 
 static int v2_cgroup_fd(const struct launcher *l, const struct slot *slot)
 {
-    return l->cgroups.version == CGROUP_V2 ? slot->cgroup.dir_fd[0] : -1;
+    return l->cgroups.version == CGROUP_V2 ? slot->cgroup.dir_fd : -1;
 }
 
 /* The clone and its two pipes. In the child: box_init, no return. */

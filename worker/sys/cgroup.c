@@ -293,52 +293,231 @@ void cgroup_close(struct cgroups *c)
     c->tree_count = 0;
 }
 
-static void slot_name(unsigned index, char *dst, size_t size)
+/* ---- slots ------------------------------------------------------------- */
+
+static int tree_of(const struct cgroups *c, unsigned controller)
 {
-    (void)snprintf(dst, size, "slot%u", index);
+    for (size_t i = 0; i < c->tree_count; i++) {
+        if (c->trees[i].controllers & controller) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* The counters of a job. */
+enum counter {
+    CPU,
+    CPU_SYSTEM,
+    OOM_KILLS,
+    MEMORY_PEAK,
+    PIDS_PEAK,
+    FORKS_REFUSED,
+};
+
+static const struct {
+    unsigned controller;
+    int open_flags; /* the first choice, O_RDONLY the second */
+    bool is_seldom; /* read: not worth a descriptor */
+    struct {
+        const char *file; /* NULL: in that of the counter before */
+        const char *key;  /* NULL: a number alone, else behind `key ` */
+        uint64_t per_unit;
+    } in[2]; /* v1, v2 */
+} counters[CGROUP_COUNTERS] = {
+    [CPU] = {CGROUP_CPUACCT,
+             O_RDONLY,
+             false,
+             {{"cpuacct.usage", NULL, 1000}, {"cpu.stat", "usage_usec ", 1}}},
+    [CPU_SYSTEM] = {CGROUP_CPUACCT,
+                    O_RDONLY,
+                    false,
+                    {{"cpuacct.usage_sys", NULL, 1000},
+                     {NULL, "system_usec ", 1}}},
+    [OOM_KILLS] = {CGROUP_MEMORY,
+                   O_RDONLY,
+                   false,
+                   {{"memory.oom_control", "oom_kill ", 1},
+                    {"memory.events", "oom_kill ", 1}}},
+    /* Written to be set back; in v2 since 6.12, and for readers of the same
+     * open file only. */
+    [MEMORY_PEAK] = {CGROUP_MEMORY,
+                     O_RDWR,
+                     false,
+                     {{"memory.max_usage_in_bytes", NULL, 1},
+                      {"memory.peak", NULL, 1}}},
+    [PIDS_PEAK] = {CGROUP_PIDS,
+                   O_RDONLY,
+                   false,
+                   {{"pids.peak", NULL, 1}, {"pids.peak", NULL, 1}}},
+    [FORKS_REFUSED] = {CGROUP_PIDS,
+                       O_RDONLY,
+                       true,
+                       {{"pids.events", "max ", 1},
+                        {"pids.events", "max ", 1}}},
+};
+
+static size_t version_at(const struct cgroups *c)
+{
+    return c->version == CGROUP_V2;
+}
+
+/* -1 where there is none. */
+static int open_counter(const struct cgroups *c, const struct cgroup_slot *slot,
+                        enum counter which)
+{
+    int tree = tree_of(c, counters[which].controller);
+    const char *file = counters[which].in[version_at(c)].file;
+    int flags = counters[which].open_flags;
+    char path[64];
+
+    if (tree < 0 || !file) {
+        return -1;
+    }
+    (void)snprintf(path, sizeof(path), "%s/%s", slot->name, file);
+    int fd = openat(c->trees[tree].worker_fd, path, flags | O_CLOEXEC);
+    if (fd < 0 && flags != O_RDONLY) {
+        fd = openat(c->trees[tree].worker_fd, path, O_RDONLY | O_CLOEXEC);
+    }
+    return fd;
+}
+
+/* own_fd: what the caller has to close. */
+static int counter_fd(const struct cgroups *c, const struct cgroup_slot *slot,
+                      enum counter which, int *own_fd)
+{
+    if (slot->counter_fd[which] >= 0) {
+        return slot->counter_fd[which];
+    }
+    *own_fd = open_counter(c, slot, which);
+    return *own_fd;
+}
+
+static int read_text(const struct cgroups *c, const struct cgroup_slot *slot,
+                     enum counter which, char *dst, size_t size)
+{
+    AUTO_FD int own_fd = -1;
+    int fd = counter_fd(c, slot, which, &own_fd);
+    ssize_t n = fd < 0 ? -1 : pread(fd, dst, size - 1, 0);
+
+    dst[n > 0 ? n : 0] = '\0';
+    return n > 0 ? 0 : -1;
+}
+
+static uint64_t find_num(const struct cgroups *c, enum counter which,
+                         const char *text)
+{
+    const char *key = counters[which].in[version_at(c)].key;
+    const char *at = key ? strstr(text, key) : text;
+
+    return at ? strtoull(at + (key ? strlen(key) : 0), NULL, 10) /
+                    counters[which].in[version_at(c)].per_unit
+              : 0;
+}
+
+/* 0 where it cannot be known. */
+static uint64_t read_counter(const struct cgroups *c,
+                             const struct cgroup_slot *slot, enum counter which)
+{
+    char text[1024];
+
+    if (read_text(c, slot, which, text, sizeof(text)) < 0) {
+        return 0;
+    }
+    return find_num(c, which, text);
+}
+
+/* Both of one read where they are in one file. */
+static void read_cpu(const struct cgroups *c, const struct cgroup_slot *slot,
+                     uint64_t *out_us, uint64_t *out_system_us)
+{
+    char text[1024];
+
+    *out_us = *out_system_us = 0;
+    if (read_text(c, slot, CPU, text, sizeof(text)) < 0) {
+        return;
+    }
+    *out_us = find_num(c, CPU, text);
+    *out_system_us = c->version == CGROUP_V2
+                         ? find_num(c, CPU_SYSTEM, text)
+                         : read_counter(c, slot, CPU_SYSTEM);
+}
+
+static void reset_peak(const struct cgroups *c, struct cgroup_slot *slot)
+{
+    AUTO_FD int own_fd = -1;
+    int fd = counter_fd(c, slot, MEMORY_PEAK, &own_fd);
+
+    slot->is_peak_reset = fd >= 0 && pwrite(fd, "0", 1, 0) == 1 &&
+                          (c->version == CGROUP_V1 || own_fd < 0);
+}
+
+/* What cannot be kept is opened for each use. */
+static void keep_counters(const struct cgroups *c, struct cgroup_slot *slot,
+                          unsigned controllers)
+{
+    for (size_t k = 0; k < CGROUP_COUNTERS; k++) {
+        if ((counters[k].controller & controllers) && !counters[k].is_seldom) {
+            slot->counter_fd[k] = open_counter(c, slot, (enum counter)k);
+        }
+    }
 }
 
 static int open_slot_dir(const struct cgroups *c, struct cgroup_slot *slot,
                          size_t i)
 {
-    char name[32];
+    int worker_fd = c->trees[i].worker_fd;
 
-    slot_name(slot->index, name, sizeof(name));
-    slot->dir_fd[i] = open_made(c->trees[i].worker_fd, name);
-    if (slot->dir_fd[i] < 0) {
+    if (mkdirat(worker_fd, slot->name, 0755) < 0 && errno != EEXIST) {
         return -1;
     }
-    if (c->version == CGROUP_V1) {
+    if (c->is_keeping) {
+        keep_counters(c, slot, c->trees[i].controllers);
+    }
+    if (c->version == CGROUP_V2) {
+        slot->dir_fd =
+            openat(worker_fd, slot->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return slot->dir_fd < 0 ? -1 : 0;
+    }
+    if (c->is_keeping) {
         slot->enter_fd[i] =
-            openat(slot->dir_fd[i], "tasks", O_WRONLY | O_CLOEXEC);
+            openat(worker_fd, slot->enter_path, O_WRONLY | O_CLOEXEC);
         return slot->enter_fd[i] < 0 ? -1 : 0;
     }
     return 0;
 }
 
+static void close_held(int *fd)
+{
+    if (*fd >= 0) {
+        close(take_fd(fd));
+    }
+}
+
 static void close_slot_dir(const struct cgroups *c, struct cgroup_slot *slot,
                            size_t i)
 {
-    char name[32];
-
-    slot_name(slot->index, name, sizeof(name));
-    if (slot->enter_fd[i] >= 0) {
-        close(take_fd(&slot->enter_fd[i]));
+    for (size_t k = 0; k < CGROUP_COUNTERS; k++) {
+        if (counters[k].controller & c->trees[i].controllers) {
+            close_held(&slot->counter_fd[k]);
+        }
     }
-    if (slot->dir_fd[i] >= 0) {
-        close(take_fd(&slot->dir_fd[i]));
-        (void)unlinkat(c->trees[i].worker_fd, name, AT_REMOVEDIR);
-    }
+    close_held(&slot->enter_fd[i]);
+    close_held(&slot->dir_fd);
+    slot->set_controllers &= ~c->trees[i].controllers;
+    (void)unlinkat(c->trees[i].worker_fd, slot->name, AT_REMOVEDIR);
 }
 
 int cgroup_slot_open(const struct cgroups *c, unsigned index,
                      struct cgroup_slot *out, struct err *e)
 {
     memset(out, 0, sizeof(*out));
-    out->index = index;
-    for (size_t i = 0; i < CGROUP_TREES; i++) {
-        out->dir_fd[i] = out->enter_fd[i] = -1;
-    }
+    (void)snprintf(out->name, sizeof(out->name), "slot%u", index);
+    (void)snprintf(out->enter_path, sizeof(out->enter_path), "slot%u/tasks",
+                   index);
+    out->dir_fd = -1;
+    memset(out->enter_fd, -1, sizeof(out->enter_fd));
+    memset(out->counter_fd, -1, sizeof(out->counter_fd));
     for (size_t i = 0; i < c->tree_count; i++) {
         if (open_slot_dir(c, out, i) < 0) {
             return err_sys(e, "making the cgroup of slot %u", index);
@@ -354,34 +533,12 @@ void cgroup_slot_close(const struct cgroups *c, struct cgroup_slot *slot)
     }
 }
 
-static int tree_of(const struct cgroups *c, unsigned controller)
-{
-    for (size_t i = 0; i < c->tree_count; i++) {
-        if (c->trees[i].controllers & controller) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
 static int write_num(int dir_fd, const char *file, uint64_t value)
 {
     char text[32];
 
     (void)snprintf(text, sizeof(text), "%" PRIu64, value);
     return fd_write_small(dir_fd, file, text);
-}
-
-/* A number alone, or the one behind `key ` in a flat keyed file. */
-static uint64_t read_num(int dir_fd, const char *file, const char *key)
-{
-    char text[1024];
-
-    if (fd_read_small(dir_fd, file, text, sizeof(text)) <= 0) {
-        return 0;
-    }
-    const char *at = key ? strstr(text, key) : text;
-    return at ? strtoull(at + (key ? strlen(key) : 0), NULL, 10) : 0;
 }
 
 static int write_memory(const struct cgroups *c, int fd, uint64_t bytes)
@@ -417,128 +574,108 @@ static int write_cpu(const struct cgroups *c, int fd, uint64_t millicores)
     return fd_write_small(fd, "cpu.max", text);
 }
 
+static int write_pids(const struct cgroups *c, int fd, uint64_t max_processes)
+{
+    (void)c;
+    return write_num(fd, "pids.max", max_processes + 1); /* box init */
+}
+
+/* What a job may ask for. */
+static const struct {
+    unsigned controller;
+    size_t at; /* in struct box_limits */
+    int (*write)(const struct cgroups *c, int dir_fd, uint64_t value);
+    const char *name;
+} limits_of[] = {
+    {CGROUP_MEMORY, offsetof(struct box_limits, memory_bytes), write_memory,
+     "limits.memory_bytes"},
+    {CGROUP_PIDS, offsetof(struct box_limits, max_processes), write_pids,
+     "limits.max_processes"},
+    {CGROUP_CPU, offsetof(struct box_limits, cpu_quota_millicores), write_cpu,
+     "limits.cpu_quota_millicores"},
+};
+
+static uint64_t limit_at(const struct box_limits *limits, size_t at)
+{
+    uint64_t value;
+
+    memcpy(&value, (const char *)limits + at, sizeof(value));
+    return value;
+}
+
 static int write_limits(const struct cgroups *c, struct cgroup_slot *slot,
-                        const struct box_limits *l, struct err *e)
+                        const struct box_limits *limits, struct err *e)
 {
-    int memory = tree_of(c, CGROUP_MEMORY);
-    int pids = tree_of(c, CGROUP_PIDS);
-    int cpu = tree_of(c, CGROUP_CPU);
-    const struct box_limits *old = &slot->set;
+    for (size_t i = 0; i < ARRAY_LEN(limits_of); i++) {
+        unsigned controller = limits_of[i].controller;
+        uint64_t value = limit_at(limits, limits_of[i].at);
+        int tree = tree_of(c, controller);
 
-    if (memory >= 0 &&
-        (!slot->is_set || old->memory_bytes != l->memory_bytes) &&
-        write_memory(c, slot->dir_fd[memory], l->memory_bytes) < 0) {
-        return err_sys(e, "limits.memory_bytes: the cgroup refused %" PRIu64,
-                       l->memory_bytes);
+        if (tree < 0 || ((slot->set_controllers & controller) &&
+                         limit_at(&slot->set, limits_of[i].at) == value)) {
+            continue;
+        }
+        slot->set_controllers &= ~controller;
+        AUTO_FD int dir_fd = openat(c->trees[tree].worker_fd, slot->name,
+                                    O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0 || limits_of[i].write(c, dir_fd, value) < 0) {
+            return err_sys(e, "%s: the cgroup refused %" PRIu64,
+                           limits_of[i].name, value);
+        }
+        slot->set_controllers |= controller;
     }
-    if (pids >= 0 &&
-        (!slot->is_set || old->max_processes != l->max_processes) &&
-        write_num(slot->dir_fd[pids], "pids.max", l->max_processes + 1) < 0) {
-        return err_sys(e, "limits.max_processes: the cgroup refused %" PRIu64,
-                       l->max_processes);
-    }
-    if (cpu >= 0 &&
-        (!slot->is_set ||
-         old->cpu_quota_millicores != l->cpu_quota_millicores) &&
-        write_cpu(c, slot->dir_fd[cpu], l->cpu_quota_millicores) < 0) {
-        return err_sys(e,
-                       "limits.cpu_quota_millicores: the cgroup refused "
-                       "%" PRIu64,
-                       l->cpu_quota_millicores);
-    }
-    slot->set = *l;
-    slot->is_set = true;
+    slot->set = *limits;
     return 0;
-}
-
-static uint64_t oom_kills(const struct cgroups *c,
-                          const struct cgroup_slot *slot)
-{
-    int memory = tree_of(c, CGROUP_MEMORY);
-
-    if (memory < 0) {
-        return 0;
-    }
-    return c->version == CGROUP_V2
-               ? read_num(slot->dir_fd[memory], "memory.events", "oom_kill ")
-               : read_num(slot->dir_fd[memory], "memory.oom_control",
-                          "oom_kill ");
-}
-
-static uint64_t pids_failed(const struct cgroups *c,
-                            const struct cgroup_slot *slot)
-{
-    int pids = tree_of(c, CGROUP_PIDS);
-
-    return pids < 0 ? 0 : read_num(slot->dir_fd[pids], "pids.events", "max ");
-}
-
-static uint64_t cpu_us(const struct cgroups *c, const struct cgroup_slot *slot)
-{
-    int acct = tree_of(c, CGROUP_CPUACCT);
-
-    if (acct < 0) {
-        return 0;
-    }
-    return c->version == CGROUP_V2
-               ? read_num(slot->dir_fd[acct], "cpu.stat", "usage_usec ")
-               : read_num(slot->dir_fd[acct], "cpuacct.usage", NULL) / 1000;
-}
-
-static uint64_t cpu_system_us(const struct cgroups *c,
-                              const struct cgroup_slot *slot)
-{
-    int acct = tree_of(c, CGROUP_CPUACCT);
-
-    if (acct < 0) {
-        return 0;
-    }
-    return c->version == CGROUP_V2
-               ? read_num(slot->dir_fd[acct], "cpu.stat", "system_usec ")
-               : read_num(slot->dir_fd[acct], "cpuacct.usage_sys", NULL) / 1000;
 }
 
 uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
                             const struct cgroup_slot *slot)
 {
-    uint64_t now = cpu_us(c, slot);
+    uint64_t now = read_counter(c, slot, CPU);
 
-    return now > slot->cpu_us_before ? now - slot->cpu_us_before : 0;
+    return now > slot->before[CPU] ? now - slot->before[CPU] : 0;
 }
 
 int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
                       const struct box_limits *limits, struct err *e)
 {
-    int memory = tree_of(c, CGROUP_MEMORY);
-
     if (write_limits(c, slot, limits, e) < 0) {
         return -1;
     }
-    if (memory >= 0 && c->version == CGROUP_V1) {
-        (void)fd_write_small(slot->dir_fd[memory], "memory.max_usage_in_bytes",
-                             "0");
-    }
+    reset_peak(c, slot);
     return 0;
 }
 
-/* What the next job begins with. */
-static void note_counters(const struct cgroups *c, struct cgroup_slot *slot)
+/* A peak cannot be set back everywhere (pids.peak never): then the slot gets a
+ * fresh directory, of which we note what the next job begins with: where the
+ * old one could not be removed it goes on. A job of one process leaves
+ * pids.peak at its floor of two, so that the common case pays nothing. */
+static void renew(const struct cgroups *c, struct cgroup_slot *slot, int tree)
 {
-    slot->oom_before = oom_kills(c, slot);
-    slot->pids_failed_before = pids_failed(c, slot);
-    slot->cpu_us_before = cpu_us(c, slot);
-    slot->cpu_system_us_before = cpu_system_us(c, slot);
+    unsigned controllers = c->trees[tree].controllers;
+
+    close_slot_dir(c, slot, (size_t)tree);
+    (void)open_slot_dir(c, slot, (size_t)tree);
+    if (controllers & CGROUP_PIDS) {
+        slot->before[FORKS_REFUSED] = read_counter(c, slot, FORKS_REFUSED);
+    }
+    if (controllers & CGROUP_MEMORY) {
+        slot->before[OOM_KILLS] = read_counter(c, slot, OOM_KILLS);
+    }
+    if (controllers & CGROUP_CPUACCT) {
+        read_cpu(c, slot, &slot->before[CPU], &slot->before[CPU_SYSTEM]);
+    }
 }
 
-/* A peak cannot be set back everywhere (pids.peak never, memory.peak before
- * 6.12): then the slot gets a fresh directory. A job of one process leaves
- * pids.peak at its floor of two, so that the common case pays nothing. */
-static void renew(const struct cgroups *c, struct cgroup_slot *slot, int i)
+/* Nothing runs in a slot between two jobs: what a counter says at the end of
+ * one is what the next begins with. */
+static uint64_t since_before(struct cgroup_slot *slot, enum counter which,
+                             uint64_t now)
 {
-    close_slot_dir(c, slot, (size_t)i);
-    slot->is_set = false;
-    (void)open_slot_dir(c, slot, (size_t)i);
-    note_counters(c, slot);
+    uint64_t before = slot->before[which];
+
+    slot->before[which] = now;
+    return now - before;
 }
 
 void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
@@ -546,46 +683,44 @@ void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
 {
     int memory = tree_of(c, CGROUP_MEMORY);
     int pids = tree_of(c, CGROUP_PIDS);
-
-    /* Nothing runs in a slot between two jobs: what the counters say at the
-     * end of one is what the next begins with. */
-    uint64_t cpu_now = cpu_us(c, slot);
-    uint64_t system_now = cpu_system_us(c, slot);
-    uint64_t oom_now = oom_kills(c, slot);
+    uint64_t cpu_us = 0;
+    uint64_t system_us = 0;
 
     memset(out, 0, sizeof(*out));
-    out->cpu_us = cpu_now - slot->cpu_us_before;
-    out->oom_kills = oom_now - slot->oom_before;
-    out->cpu_system_us = system_now - slot->cpu_system_us_before;
-    slot->cpu_us_before = cpu_now;
-    slot->cpu_system_us_before = system_now;
-    slot->oom_before = oom_now;
-    if (memory >= 0) {
-        out->memory_peak_bytes =
-            c->version == CGROUP_V2
-                ? read_num(slot->dir_fd[memory], "memory.peak", NULL)
-                : read_num(slot->dir_fd[memory], "memory.max_usage_in_bytes",
-                           NULL);
-    }
-    uint64_t peak =
-        pids < 0 ? 0 : read_num(slot->dir_fd[pids], "pids.peak", NULL);
+    read_cpu(c, slot, &cpu_us, &system_us);
+    out->cpu_us = since_before(slot, CPU, cpu_us);
+    out->cpu_system_us = since_before(slot, CPU_SYSTEM, system_us);
+    out->oom_kills =
+        since_before(slot, OOM_KILLS, read_counter(c, slot, OOM_KILLS));
+    out->memory_peak_bytes = read_counter(c, slot, MEMORY_PEAK);
+    uint64_t peak = read_counter(c, slot, PIDS_PEAK);
     out->processes_peak = peak > 0 ? peak - 1 : 0;
     /* A fork is refused only at the limit. Kernels before 6.1 have no peak. */
     if (peak == 0 || peak > slot->set.max_processes) {
-        uint64_t failed_now = pids_failed(c, slot);
-
-        out->forks_refused = failed_now - slot->pids_failed_before;
-        slot->pids_failed_before = failed_now;
+        out->forks_refused = since_before(slot, FORKS_REFUSED,
+                                          read_counter(c, slot, FORKS_REFUSED));
     }
-    if (peak > 2 || (c->version == CGROUP_V2 && memory >= 0)) {
-        renew(c, slot, pids >= 0 ? pids : memory);
+    if (peak > 2) {
+        renew(c, slot, pids);
+    } else if (memory >= 0 && !slot->is_peak_reset) {
+        renew(c, slot, memory);
     }
 }
 
 int cgroup_enter(const struct cgroups *c, const struct cgroup_slot *slot)
 {
+    if (c->version != CGROUP_V1) {
+        return 0; /* born there */
+    }
     for (size_t i = 0; i < c->tree_count; i++) {
-        if (slot->enter_fd[i] >= 0 && write(slot->enter_fd[i], "0", 1) != 1) {
+        int fd = slot->enter_fd[i];
+
+        /* Not kept open: the box closes all it inherits soon. */
+        if (fd < 0) {
+            fd = openat(c->trees[i].worker_fd, slot->enter_path,
+                        O_WRONLY | O_CLOEXEC);
+        }
+        if (fd < 0 || write(fd, "0", 1) != 1) {
             return -1;
         }
     }

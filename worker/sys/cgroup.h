@@ -23,7 +23,13 @@ enum cgroup_version { CGROUP_NONE = 0, CGROUP_V1 = 1, CGROUP_V2 = 2 };
 /* Controllers in force, bits. */
 enum { CGROUP_MEMORY = 1, CGROUP_PIDS = 2, CGROUP_CPU = 4, CGROUP_CPUACCT = 8 };
 
-#define CGROUP_TREES 4 /* v1: one hierarchy per controller */
+#define CGROUP_TREES    4 /* v1: one hierarchy per controller */
+#define CGROUP_COUNTERS 6 /* what is read of a slot, see cgroup.c */
+/* A worker of at most so many slots keeps their files open. A box copies and
+ * closes each descriptor of its launcher, so that those of many slots cost
+ * more than they save: 0.1 us each, for every box. And there may be too few:
+ * 4096 slots would need 50000. */
+#define CGROUP_KEEP_SLOTS 24
 
 struct cgroup_tree {
     unsigned controllers; /* bits this hierarchy serves */
@@ -37,18 +43,20 @@ struct cgroups {
     char worker_dir[64]; /* "w<pid>-<start time>-<namespace>" */
     struct cgroup_tree trees[CGROUP_TREES];
     size_t tree_count;
+    bool is_keeping; /* files of slots stay open; set before the first slot */
 };
 
 struct cgroup_slot {
-    int dir_fd[CGROUP_TREES];   /* the slot's directory, -1 when none */
-    int enter_fd[CGROUP_TREES]; /* v1 `tasks`, opened for writing; v2 -1 */
-    struct box_limits set;      /* what is written now */
-    bool is_set;
-    unsigned index;
-    uint64_t oom_before;
-    uint64_t pids_failed_before;
-    uint64_t cpu_us_before;
-    uint64_t cpu_system_us_before;
+    char name[16];       /* its directory in that of the worker */
+    char enter_path[24]; /* v1: the file `tasks` in it */
+    int dir_fd;          /* v2: to be born in, else -1 */
+    /* Kept open, else -1 and opened for each use. */
+    int enter_fd[CGROUP_TREES]; /* v1 `tasks`, for writing; v2 -1 */
+    int counter_fd[CGROUP_COUNTERS];
+    uint64_t before[CGROUP_COUNTERS]; /* at the beginning of this job */
+    struct box_limits set;            /* what is written now */
+    unsigned set_controllers;         /* and to which of them */
+    bool is_peak_reset;               /* the kernel can: memory */
 };
 
 struct cgroup_usage {
