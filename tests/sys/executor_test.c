@@ -234,7 +234,8 @@ static void stops_a_flood(void **state)
     run_one(&job);
     assert_int_equal(job.stop, VERDICT_STOP_STDOUT);
     assert_true(job.out_total > plan_flood_bytes(1024));
-    assert_true(job.out_total < plan_flood_bytes(1024) + 4 * MIB);
+    /* One turn of reading and what the pipe holds, however late the kill. */
+    assert_true(job.out_total < plan_flood_bytes(1024) + MIB);
     assert_int_equal(job.ended.stop, LAUNCH_STOP_ENGINE);
 }
 

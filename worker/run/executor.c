@@ -144,6 +144,8 @@ static void on_output(uv_poll_t *poll, int status, int events)
         end_stream(stream);
     } else if (stream->kept.total > stream->flood_bytes) {
         stop(stream->slot, stream->flood);
+        /* No more of it until the box is dead: only what is in the pipe. */
+        (void)uv_poll_stop(poll);
     }
 }
 
