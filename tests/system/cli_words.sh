@@ -52,8 +52,18 @@ check "the nearest limit is named" has "$err" "did you mean memory"
 check "run over a maximum: 125" exits_with 125 "$FORKYARD" run -l shell -c : \
     --memory 900GiB
 check "... names the field" has "$err" "limits.memory_bytes"
+said_once() { [ "$(grep -o -- "$2" "$1" | wc -l)" -eq 1 ]; }
 check "run with no file: 125" exits_with 125 "$FORKYARD" run "$TMPDIR/none.py"
-check "... names the file" has "$err" "none.py"
+check "... names the file, once" said_once "$err" none.py
+check "submit with no file: 1" exits_with 1 "$FORKYARD" submit "$TMPDIR/none.js"
+check "... names the file, once" said_once "$err" none.js
+check "help --help exits 0" exits_with 0 "$FORKYARD" help --help
+check "a wrong variable: 2" exits_with 2 env FORKYARD_WORKER_SLTS=3 \
+    "$FORKYARD" check
+check "... is named, and from where" said_once "$err" environment
+check "... with the nearest" has "$err" "did you mean FORKYARD_WORKER_SLOTS"
+check "no Kafka: 1" exits_with 1 "$FORKYARD" topics plan --brokers 127.0.0.1:1
+check "... is not said at each attempt" has_not "$err" "brokers are down"
 
 check "a wrong setting: 2" exits_with 2 "$FORKYARD" check --set worker.slts=1
 check "... is named" has "$err" "worker.slts"
@@ -63,7 +73,7 @@ check "... is named with its setting" has "$err" "worker.slots" "many"
 check "version --json exits 0" exits_with 0 "$FORKYARD" version --json
 check "version names what it is made of" json "$out" \
     "all(j[k] for k in ('forkyard', 'librdkafka', 'libuv', 'libseccomp'))"
-check "no colours into a file" exits_with 1 grep -q $'\033' "$out"
+check "no colours into a file" has_not "$out" $'\033'
 
 got=0
 "$FORKYARD" check --json >"$out" 2>"$err" || got=$?

@@ -399,7 +399,7 @@ static int load_settings(struct parser *p, struct err *e)
         return -1;
     }
     if (config_load_env(config, environ, e) < 0) {
-        return err_wrap(e, "environment");
+        return -1;
     }
     for (size_t i = 0; i < p->common.sets.count; i++) {
         if (set_from_flag(config, p->common.sets.items[i], e) < 0) {

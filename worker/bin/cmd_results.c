@@ -269,6 +269,9 @@ int cmd_results_main(int argc, char **argv)
     if (s.options.job && !s.found) {
         cli_say("no result of job %s (yet); --follow waits", s.options.job);
     }
+    if (!s.options.job && !s.found && !s.options.follow) {
+        cli_say("no results match");
+    }
     rc = s.options.job && !s.found ? CLI_EXIT_FAILED : 0;
     cli_done(&s.cli);
     return rc;

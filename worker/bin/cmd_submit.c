@@ -169,7 +169,8 @@ static int read_input(const struct submit *s, struct buf *input, struct err *e)
         cli_say("reading jobs from the terminal; Ctrl-D ends them");
     }
     if (fd_read_file(is_stdin ? "/dev/stdin" : path, input, e) < 0) {
-        return err_wrap(e, "%s", is_stdin ? "stdin" : path);
+        /* of a file the error has the name */
+        return is_stdin ? err_wrap(e, "stdin") : -1;
     }
     return 0;
 }

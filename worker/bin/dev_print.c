@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* dev_print.c - what `forkyard dev` says: its limits, addresses, and losses. */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,11 +50,12 @@ static void print_text(const struct dev *dev)
                      dev->workers[i].child.pid);
     }
     (void)printf("\nReady. In another terminal:\n"
-                 "  forkyard run%s%s -l python -c 'print(6 * 7)'\n"
+                 "  %s run%s%s -l python -c 'print(6 * 7)'\n"
                  "Ctrl-C stops everything.\n",
-                 is_default ? "" : " --brokers ",
+                 program_invocation_name, is_default ? "" : " --brokers ",
                  is_default ? "" : dev->kafka_addr);
 }
+
 void dev_print_lost(const struct dev_watch_report *report)
 {
     const char *red = cli_color(stderr, 'r');

@@ -105,7 +105,7 @@ int main(int argc, char **argv)
         (void)help(stderr);
         return CLI_EXIT_USAGE;
     }
-    if (!strcmp(argv[1], "help") && argc > 2) {
+    if (!strcmp(argv[1], "help") && argc > 2 && argv[2][0] != '-') {
         return help_on(argv[2]);
     }
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") ||

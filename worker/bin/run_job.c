@@ -73,7 +73,8 @@ static int read_bytes(struct run_job *run, const char *path, uint64_t max,
     buf_init(b, max);
     run->bytes_count++;
     if (fd_read_file(is_stdin ? "/dev/stdin" : path, b, e) < 0) {
-        return err_wrap(e, "%s", is_stdin ? "stdin" : path);
+        /* of a file the error has the name */
+        return is_stdin ? err_wrap(e, "stdin") : -1;
     }
     *out = buf_view(b);
     if (!out->data) {

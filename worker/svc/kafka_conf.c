@@ -118,6 +118,11 @@ static void on_log(const rd_kafka_t *rk, int level, const char *fac,
          * concerns only the other kind is no news. */
         ours = LOG_WARN;
     }
+    if (ours == LOG_WARN && strstr(text, "brokers are down")) {
+        /* Said at every attempt to connect, twenty times a second. Why there
+         * is no connection is in a line of its own. */
+        ours = LOG_DEBUG;
+    }
     log_line(ours, "kafka", "facility=%s text=%s", fac, text);
 }
 
