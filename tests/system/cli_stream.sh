@@ -131,6 +131,21 @@ check "... each line is shown once" is "$(cat "$TMPDIR/again")" \
     $'line 0\nline 1\nline 2'
 check "... and what happened is said" has "$TMPDIR/again.err" "started again"
 
+# An interrupt ends run and not its job; background jobs of a script ignore
+# SIGINT, so this sends TERM. The first line has come: the job is running.
+"$FORKYARD" run -l bash -c 'echo up; read -rt 2 <> <(:); echo end' \
+    >"$TMPDIR/cut" 2>"$TMPDIR/cut.err" </dev/null &
+run=$!
+# shellcheck disable=SC2016 # for the inner shell
+check "a job to leave" timeout 30 sh -c \
+    'tail -n +1 -f "$1" | grep -qm1 up' sh "$TMPDIR/cut"
+kill -TERM "$run"
+got=0
+wait "$run" || got=$?
+check "an interrupted run: 128 + the signal" is "$got" 143
+check "... says that the job goes on" has "$TMPDIR/cut.err" "goes on" \
+    "forkyard results --job"
+
 check "run --help tells" exits_with 0 "$FORKYARD" run --help
 check "... about --no-stream" has "$out" "--no-stream" "as they come"
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "bin/cli.h"
 #include "bin/main.h"
+#include "run/boxes.h"
 #include "run/runtimes.h"
 #include "sys/hostcheck.h"
 
@@ -163,6 +164,8 @@ int cmd_check_main(int argc, char **argv)
     size_t missing;
 
     cli_parse(&cli, &spec, argc, argv, NULL);
+    /* As it would be used: 0 stands for a number. */
+    cli.config.worker_slots = boxes_slots(&cli.config);
     if (cli.args.count || cli.rest.count) {
         cli_usage_error(&spec, "check takes no arguments");
     }

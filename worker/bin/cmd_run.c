@@ -8,6 +8,7 @@
  *
  * Never runs the program itself. */
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -220,6 +221,28 @@ static int check_job(const struct config *config, const struct job *job,
     return job_validate(out, config, e);
 }
 
+/* Written by the handler as it stands: nothing else is safe there. */
+static char farewell[256];
+
+static void on_interrupt(int number)
+{
+    (void)!write(STDERR_FILENO, farewell, strlen(farewell));
+    _exit(128 + number);
+}
+
+/* From here on an interrupt ends us and not the job: say so. */
+static void say_when_interrupted(const char *job_id)
+{
+    const struct sigaction action = {.sa_handler = on_interrupt};
+
+    (void)snprintf(farewell, sizeof(farewell),
+                   "\nforkyard: the job goes on; its result: forkyard results "
+                   "--job %.128s\n",
+                   job_id);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
 static int send_and_wait(struct cli *cli, const struct run_options *options,
                          struct run_job *run)
 {
@@ -243,6 +266,7 @@ static int send_and_wait(struct cli *cli, const struct run_options *options,
     if (cli->verbose) {
         cli_say("job %s sent", run->id);
     }
+    say_when_interrupted(run->id);
     run_stream_init(&w.stream, &job, stdout, stderr);
     code = wait_for_result(&w);
     run_stream_done(&w.stream);

@@ -103,9 +103,11 @@ static int conclude(const struct topics_plan *plan, bool is_apply)
                 missing);
     }
     if (fewer > 0) {
-        cli_say("%zu topic(s) have fewer partitions than wanted; partitions "
-                "are never changed here: keys would move",
-                fewer);
+        cli_say(
+            "%zu topic(s) have fewer partitions than wanted; partitions "
+            "are never changed here: keys would move (the embedded broker of "
+            "dev has fewer on purpose)",
+            fewer);
     }
     return missing > 0 || (fewer > 0 && !is_apply) ? CLI_EXIT_FAILED : 0;
 }

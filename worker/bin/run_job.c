@@ -26,6 +26,29 @@ static const struct {
     {".js", "node"},   {".mjs", "node"}, {".cjs", "node"},
 };
 
+/* What people type for a language that has another name on the wire. */
+static const struct {
+    const char *typed;
+    const char *language;
+    const char *version;
+} aliases[] = {
+    {"bash", "shell", "bash"}, {"sh", "shell", NULL},
+    {"py", "python", NULL},    {"python3", "python", NULL},
+    {"js", "node", NULL},      {"javascript", "node", NULL},
+    {"nodejs", "node", NULL},
+};
+
+static void set_language(struct job *job, const char *typed)
+{
+    job->language = view_of(typed);
+    for (size_t i = 0; i < ARRAY_LEN(aliases); i++) {
+        if (!strcmp(typed, aliases[i].typed)) {
+            job->language = view_of(aliases[i].language);
+            job->language_version = view_of(aliases[i].version);
+        }
+    }
+}
+
 static const char *language_of_name(const char *path)
 {
     const char *dot = strrchr(path, '.');
@@ -293,7 +316,7 @@ static int take_program(struct run_job *run, const struct run_options *options,
                        "which language? name it with -l (python, shell, node, "
                        "binary)");
     }
-    run->job.language = view_of(language);
+    set_language(&run->job, language);
     return 0;
 }
 
