@@ -13,6 +13,7 @@
  * launcher go. */
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -349,9 +350,16 @@ static int boot_services(struct engine *g, int sock, struct err *e)
     return 0;
 }
 
+/* glibc gives every thread a heap of its own, up to eight per core; they grow
+ * in steps for hours, each to the same size. librdkafka has a dozen threads
+ * that allocate little. */
+#define HEAPS 2
+
 static int boot(struct engine *g, struct err *e)
 {
     int sock = -1;
+
+    (void)mallopt(M_ARENA_MAX, HEAPS);
 
     if (boot_boxes(g, &sock, e) < 0 || boot_loop(g, e) < 0 ||
         boot_services(g, sock, e) < 0) {
