@@ -93,4 +93,11 @@ check "a flag beats the environment" is \
     "$(FORKYARD_WORKER_SLOTS=4 slots --set worker.slots=5)" 5
 check "--section.name=value is a flag too" is \
     "$(slots --worker.slots=6)" 6
+check "check names a wrong Kafka property" exits_with 1 "$FORKYARD" check \
+    --set kafka.bootstrap.servrs=x
+check "... by its name" has "$TMPDIR/err" "bootstrap.servrs"
+check "check names a wrong queue" exits_with 1 "$FORKYARD" check \
+    --set topics.queues=high:x
+check "... by its setting" has "$TMPDIR/err" "topics.queues"
+
 tap_done

@@ -12,6 +12,7 @@
 #include "bin/main.h"
 #include "run/boxes.h"
 #include "run/runtimes.h"
+#include "svc/kafka_conf.h"
 #include "sys/hostcheck.h"
 
 static const struct cli_spec spec = {
@@ -158,9 +159,26 @@ static size_t check_text(const struct cli *cli)
     return missing;
 }
 
+/* What the settings' own ranges cannot tell: librdkafka's properties, the
+ * queues. A worker would end on these at its start. */
+static int check_kafka(const struct config *config, struct err *e)
+{
+    static const struct kafka_conf_row none[] = {{NULL, NULL}};
+    AUTO_FREE struct kafka_conf_queue *queues = NULL;
+    rd_kafka_conf_t *conf = NULL;
+    size_t count = 0;
+
+    if (kafka_conf_new(config, none, &conf, e) < 0) {
+        return -1;
+    }
+    rd_kafka_conf_destroy(conf);
+    return kafka_conf_queues(config, &queues, &count, e);
+}
+
 int cmd_check_main(int argc, char **argv)
 {
     struct cli cli;
+    struct err e = {0};
     size_t missing;
 
     cli_parse(&cli, &spec, argc, argv, NULL);
@@ -171,10 +189,14 @@ int cmd_check_main(int argc, char **argv)
     }
     missing = cli.json ? check_json(&cli) : check_text(&cli);
     (void)fflush(stdout);
+    int bad_kafka = check_kafka(&cli.config, &e);
+    if (bad_kafka < 0) {
+        cli_say("%s", e.msg);
+    }
     if (missing) {
         cli_say("%zu required thing(s) missing; the remedies are beside them",
                 missing);
     }
     cli_done(&cli);
-    return missing ? CLI_EXIT_FAILED : 0;
+    return missing || bad_kafka < 0 ? CLI_EXIT_FAILED : 0;
 }
