@@ -145,6 +145,21 @@ static void looks_right_inside(void **state)
     assert_int_equal(bad, 0);
 }
 
+/* 1 byte, not 0, or a piped core_pattern starts the host's handler: see
+ * rlimits.c. A host that forbids cores altogether leaves 0. */
+static void no_core_handler_is_started(void **state)
+{
+    struct rlimit ours;
+    char want[32];
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_CORE, &ours), 0);
+    unsigned limit = ours.rlim_max == 0 ? 0 : 1;
+    (void)snprintf(want, sizeof(want), "%u %u\n", limit, limit);
+    boxrun_sh(&run, "awk '/core file/ {print $5, $6}' /proc/self/limits", &r);
+    assert_string_equal(r.out, want);
+}
+
 static void next_box_is_fresh(void **state)
 {
     (void)state;
@@ -286,6 +301,7 @@ static void loopback_only_when_asked(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(runs_and_reports),
     cmocka_unit_test(looks_right_inside),
+    cmocka_unit_test(no_core_handler_is_started),
     cmocka_unit_test(next_box_is_fresh),
     cmocka_unit_test(files_are_placed),
     cmocka_unit_test(exec_failure_is_told),

@@ -333,6 +333,29 @@ static void starts_nothing_without_a_slot(void **state)
     run_all();
 }
 
+/* The kernel lets few packets wait in a socket (net.unix.max_dgram_qlen); a
+ * launcher that is busy for a moment must not cost a kill. */
+static void loses_no_kill_in_a_full_socket(void **state)
+{
+    enum { FILLING = 600 }; /* above the usual settings of 10 and 512 */
+    struct trial job = {.code = "echo here; sleep 60", .wall_ms = 100000};
+
+    (void)state;
+    start(&job);
+    while (job.seen == 0) {
+        (void)uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(kill(run.launcher, SIGSTOP), 0);
+    for (unsigned i = 0; i < FILLING; i++) {
+        boxes_kill(boxes, 0, UINT64_MAX, 0); /* nobody's */
+    }
+    executor_stop_all(ex, VERDICT_STOP_SHUTDOWN);
+    assert_int_equal(kill(run.launcher, SIGCONT), 0);
+    run_all();
+    assert_int_equal(job.stop, VERDICT_STOP_SHUTDOWN);
+    assert_int_equal(lost, 0);
+}
+
 /* ---- the launcher's end ------------------------------------------------- */
 
 static void kill_launcher(void)
@@ -401,6 +424,7 @@ int main(void)
         CASE(counts_no_time_before_the_program),
         CASE(runs_many_over_few_slots),
         CASE(starts_nothing_without_a_slot),
+        CASE(loses_no_kill_in_a_full_socket),
         CASE(ends_what_ran_with_a_lost_launcher),
         CASE(tells_of_a_lost_launcher_at_a_start),
     };
