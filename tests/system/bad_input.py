@@ -113,6 +113,25 @@ def dead_letters(tap, fleet):
                  value, reason)
 
 
+def many_headers(fleet):
+    """More headers than any table of ours has room for: all are kept."""
+    headers = [(f"h-{n}", f"value {n}") for n in range(60)]
+    fleet.produce(b"junk", "many-headers", headers)
+    record = fleet.tail("dead").wait(
+        lambda all_: next((r for r in all_ if r.key == b"many-headers"), None),
+        what="dead letter with many headers")
+    for name, text in headers:
+        same(record.headers.get(name), text, name)
+    assert record.headers.get("forkyard.dlq.worker.id") in fleet.workers
+
+
+def attempt_is_read(fleet):
+    fleet.produce(pack(good("attempt-12")), "attempt-12", [("attempt", "12")])
+    same(fleet.result("attempt-12")["attempt"], 12, "attempt of the header")
+    fleet.produce(pack(good("attempt-x")), "attempt-x", [("attempt", "1x")])
+    same(fleet.result("attempt-x")["attempt"], 1, "a bad one counts as none")
+
+
 # ---- jobs that are wrong in one field -------------------------------------
 
 FILES = {"files": [{"path": "main.sh", "content": "echo well"}]}
@@ -376,6 +395,8 @@ def main():
     with Fleet(settings={"job.max_bytes": JOB_MAX_BYTES}) as fleet:
         fleet.tail("audit")
         dead_letters(tap, fleet)
+        tap.case("a dead letter keeps all its headers", many_headers, fleet)
+        tap.case("the attempt header is read", attempt_is_read, fleet)
         refusals(tap, fleet)
         tap.case("two equal ids: a result each", two_equal_ids, fleet)
         tap.case("an unknown language", unknown_language, fleet)

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "run/executor.h"
 #include "run/stream.h"
 
@@ -129,15 +130,23 @@ static void note_late(struct work *w, enum audit_event what,
 
 /* ---- 1. take ----------------------------------------------------------- */
 
+#define ATTEMPT_DIGITS 3 /* JOB_MAX_ATTEMPTS has no more */
+
 static uint64_t attempt_of(const struct kafka_in_msg *msg)
 {
     const char *name = NULL;
     struct view value;
 
     for (size_t i = 0; kafka_in_header(msg, i, &name, &value); i++) {
-        if (strcmp(name, "attempt") == 0 && value.len == 1 &&
-            value.data[0] >= '1' && value.data[0] <= '9') {
-            return (uint64_t)(value.data[0] - '0');
+        char text[ATTEMPT_DIGITS + 1] = "";
+        uint64_t attempt = 0;
+
+        if (strcmp(name, "attempt") != 0 || value.len > ATTEMPT_DIGITS) {
+            continue;
+        }
+        memcpy(text, value.data ? value.data : "", value.len);
+        if (str_parse_u64(text, &attempt, NULL) == 0 && attempt > 0) {
+            return attempt;
         }
     }
     return 1;
@@ -413,17 +422,30 @@ void pipeline_on_ended(struct pipeline *p, const struct launch_ended *ended)
 
 /* ---- 7. publish -------------------------------------------------------- */
 
-#define HEADERS_MAX 32
+/* Ours, at most; a dead letter has the original's before them. */
+#define OWN_HEADERS 8
 
 struct headers {
-    struct kafka_header list[HEADERS_MAX];
+    struct kafka_header *list; /* on the heap */
     size_t count;
-    char numbers[3][24];
+    char numbers[2][24];
 };
+
+static size_t count_headers(const struct kafka_in_msg *msg)
+{
+    const char *name = NULL;
+    struct view value;
+    size_t count = 0;
+
+    while (kafka_in_header(msg, count, &name, &value)) {
+        count++;
+    }
+    return count;
+}
 
 static void add_header(struct headers *h, const char *name, struct view value)
 {
-    if (value.data && h->count < HEADERS_MAX) {
+    if (value.data) {
         h->list[h->count++] = (struct kafka_header){name, value};
     }
 }
@@ -462,10 +484,8 @@ static void dead_headers(struct work *w, struct headers *h)
     const char *name = NULL;
     struct view value;
 
-    for (size_t i = 0; h->count < HEADERS_MAX - 8 &&
-                       kafka_in_header(&w->msg, i, &name, &value);
-         i++) {
-        add_header(h, name, value);
+    for (size_t i = 0; kafka_in_header(&w->msg, i, &name, &value); i++) {
+        h->list[h->count++] = (struct kafka_header){name, value};
     }
     (void)snprintf(h->numbers[0], sizeof(h->numbers[0]), "%d",
                    w->origin.partition);
@@ -484,7 +504,10 @@ static void on_acknowledged(const struct err *failure, void *arg);
 
 static int send_record(struct work *w, struct err *e)
 {
-    struct headers headers = {.count = 0};
+    size_t original = w->is_dead_letter ? count_headers(&w->msg) : 0;
+    AUTO_FREE struct kafka_header *list =
+        xcalloc(original + OWN_HEADERS, sizeof(*list));
+    struct headers headers = {.list = list};
 
     if (w->is_dead_letter) {
         dead_headers(w, &headers);
@@ -495,7 +518,7 @@ static int send_record(struct work *w, struct err *e)
         .topic = w->topic,
         .key = w->is_dead_letter ? w->msg.key : w->identity.job_id,
         .value = w->is_dead_letter ? w->msg.value : buf_view(&w->record),
-        .headers = headers.list,
+        .headers = list,
         .header_count = headers.count,
         .on_ack = on_acknowledged,
         .arg = w,
