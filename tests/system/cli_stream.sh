@@ -112,36 +112,41 @@ check "--json: the result alone" exits_with 0 "$FORKYARD" run --json -l shell \
     -c 'echo x'
 check "... is all of stdout" json "$out" "j['stdout'] == 'x\n'"
 
-# Both workers die in the middle; the job is done again, from its start.
+# Both workers die in the middle; the job is done again, from its start. The
+# first line wakes us at once, and leaves seconds until the job would end.
+mkfifo "$TMPDIR/lines"
 "$FORKYARD" run -l python -c 'import time
 for i in range(3):
     print("line", i, flush=True)
-    time.sleep(0.5)' >"$TMPDIR/again" 2>"$TMPDIR/again.err" </dev/null &
+    time.sleep(2)' >"$TMPDIR/lines" 2>"$TMPDIR/again.err" </dev/null &
 run=$!
-# shellcheck disable=SC2016 # for the inner shell
-check "a line is there" timeout 30 sh -c \
-    'tail -n +1 -f "$1" | grep -qm1 line' sh "$TMPDIR/again"
+exec 3<"$TMPDIR/lines"
+read -rt 30 first <&3
+check "a line is there" is "$first" "line 0"
 python3 -c 'import json, os, sys
 for worker in json.load(open(sys.argv[1]))["workers"]:
     os.kill(worker["pid"], 9)' "$TMPDIR/addresses"
+rest=$(cat <&3)
+exec 3<&-
 got=0
 wait "$run" || got=$?
 check "the workers are killed, and it succeeds all the same" is "$got" 0
-check "... each line is shown once" is "$(cat "$TMPDIR/again")" \
-    $'line 0\nline 1\nline 2'
+check "... each line is shown once" is "$rest" $'line 1\nline 2'
 check "... and what happened is said" has "$TMPDIR/again.err" "started again"
 
 # An interrupt ends run and not its job; background jobs of a script ignore
 # SIGINT, so this sends TERM. The first line has come: the job is running.
-"$FORKYARD" run -l bash -c 'echo up; read -rt 2 <> <(:); echo end' \
-    >"$TMPDIR/cut" 2>"$TMPDIR/cut.err" </dev/null &
+mkfifo "$TMPDIR/left"
+"$FORKYARD" run -l bash -c 'echo up; read -rt 5 <> <(:)' \
+    >"$TMPDIR/left" 2>"$TMPDIR/cut.err" </dev/null &
 run=$!
-# shellcheck disable=SC2016 # for the inner shell
-check "a job to leave" timeout 30 sh -c \
-    'tail -n +1 -f "$1" | grep -qm1 up' sh "$TMPDIR/cut"
+exec 3<"$TMPDIR/left"
+read -rt 30 first <&3
+check "a job to leave" is "$first" up
 kill -TERM "$run"
 got=0
 wait "$run" || got=$?
+exec 3<&-
 check "an interrupted run: 128 + the signal" is "$got" 143
 check "... says that the job goes on" has "$TMPDIR/cut.err" "goes on" \
     "forkyard results --job"
