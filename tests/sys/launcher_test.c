@@ -190,7 +190,7 @@ static void refuses_limits_beyond_the_settings(void **state)
     expect_well();
 }
 
-static void refuses_slots_and_networks_it_does_not_have(void **state)
+static void refuses_slots_networks_profiles_it_does_not_have(void **state)
 {
     struct launch_request request = honest();
 
@@ -204,6 +204,11 @@ static void refuses_slots_and_networks_it_does_not_have(void **state)
     expect_refused(&request, good_fds, "network");
     request.network = UINT32_MAX;
     expect_refused(&request, good_fds, "network");
+    request.network = LAUNCH_NET_NONE;
+    request.profile = SECCOMP_PROFILES;
+    expect_refused(&request, good_fds, "profile");
+    request.profile = UINT32_MAX;
+    expect_refused(&request, good_fds, "profile");
     expect_well();
 }
 
@@ -408,14 +413,16 @@ static void mutate(struct launch_request *request, uint64_t *seed)
         uint64_t value = next_random(seed) & 1
                              ? odd_values[next_random(seed) % 8]
                              : next_random(seed) >> next_random(seed) % 64;
-        uint64_t place = next_random(seed) % (count + 2);
+        uint64_t place = next_random(seed) % (count + 3);
 
         if (place < count) {
             words[place] = value;
         } else if (place == count) {
             request->slot = (uint32_t)value;
-        } else {
+        } else if (place == count + 1) {
             request->network = (uint32_t)value;
+        } else {
+            request->profile = (uint32_t)value;
         }
     }
 }
@@ -443,7 +450,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(refuses_limits_beyond_the_settings),
-        CASE(refuses_slots_and_networks_it_does_not_have),
+        CASE(refuses_slots_networks_profiles_it_does_not_have),
         CASE(refuses_a_busy_slot),
         CASE(refuses_odd_descriptors),
         CASE(refuses_missing_descriptors),

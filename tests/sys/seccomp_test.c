@@ -219,7 +219,8 @@ static void test_same_as_libseccomp(void **state)
     for (size_t i = 0; i < ARRAY_LEN(our_archs); i++) {
         struct pair p = {.theirs = oracle(our_archs[i])};
 
-        assert_int_equal(seccomp_compile_for(our_archs[i], &p.ours, &e), 0);
+        assert_int_equal(
+            seccomp_compile_for(our_archs[i], SECCOMP_DEFAULT, &p.ours, &e), 0);
         print_message("# arch %x: %zu instructions, libseccomp %zu\n",
                       our_archs[i], p.ours.count, p.theirs.count);
         assert_in_range(p.ours.count, 10, INSTRUCTION_MAX);
@@ -251,9 +252,16 @@ static void test_other_machines_are_refused(void **state)
     struct err e;
 
     (void)state;
-    assert_int_equal(seccomp_compile_for(AUDIT_ARCH_I386, &program, &e), -1);
+    assert_int_equal(
+        seccomp_compile_for(AUDIT_ARCH_I386, SECCOMP_DEFAULT, &program, &e),
+        -1);
     assert_int_equal(e.kind, ERR_SYSTEM);
     assert_non_null(strstr(e.msg, "x86_64 and aarch64 only"));
+    assert_null(program.code);
+    assert_int_equal(
+        seccomp_compile_for(AUDIT_ARCH_X86_64, SECCOMP_PROFILES, &program, &e),
+        -1);
+    assert_int_equal(e.kind, ERR_BUG);
     assert_null(program.code);
 }
 
@@ -424,7 +432,9 @@ static int in_child(int (*body)(const struct seccomp_program *))
     struct err e;
     int status = -1;
 
-    assert_int_equal(seccomp_compile(&program, &e), 0);
+    assert_int_equal(seccomp_compile_for(seccomp_arch_native(), SECCOMP_DEFAULT,
+                                         &program, &e),
+                     0);
     pid_t pid = proc_clone(0, -1, NULL);
     assert_true(pid >= 0);
     if (pid == 0) {

@@ -49,7 +49,7 @@ unsigned boxes_slots(const struct config *config)
 
 /* 0, 1 and 2 stay: the launcher logs to the same stderr. */
 static NORETURN void run_launcher(const struct config *config, int sock,
-                                  const struct seccomp_program *seccomp)
+                                  const struct seccomp_set *seccomp)
 {
     struct launcher_spec spec = {
         .engine_sock = sock,
@@ -75,21 +75,19 @@ static NORETURN void run_launcher(const struct config *config, int sock,
 int boxes_fork_launcher(const struct config *config, int *out_sock,
                         pid_t *out_pid, struct err *e)
 {
-    struct seccomp_program seccomp = {NULL, 0};
+    struct seccomp_set seccomp;
     int pair[2];
 
-    if (seccomp_compile(&seccomp, e) < 0) {
-        return -1;
-    }
-    if (fd_socketpair_seqpacket(pair, e) < 0) {
-        seccomp_done(&seccomp);
+    if (seccomp_compile(&seccomp, e) < 0 ||
+        fd_socketpair_seqpacket(pair, e) < 0) {
+        seccomp_set_done(&seccomp);
         return -1;
     }
     pid_t pid = proc_clone(0, -1, NULL);
     if (pid == 0) {
         run_launcher(config, pair[1], &seccomp);
     }
-    seccomp_done(&seccomp);
+    seccomp_set_done(&seccomp);
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);

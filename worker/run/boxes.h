@@ -15,7 +15,7 @@
 /* Four boxes per core unless worker.slots says otherwise. */
 unsigned boxes_slots(const struct config *config);
 
-/* Compiles the seccomp list and forks the launcher. Before any thread, any
+/* Compiles the seccomp lists and forks the launcher. Before any thread, any
  * Kafka handle, and before the engine drops root. *out_sock is the engine's
  * end, CLOEXEC. */
 int boxes_fork_launcher(const struct config *config, int *out_sock,

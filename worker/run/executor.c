@@ -256,6 +256,7 @@ static int send_start(struct slot *slot, const struct plan *plan,
         .slot = slot->index,
         .seq = slot->seq,
         .network = plan->network,
+        .profile = plan->profile,
         .limits = plan->box,
     };
 

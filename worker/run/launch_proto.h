@@ -36,7 +36,7 @@ struct launch_request {
     uint64_t seq; /* never used twice: an answer to the last job of a slot
                    * cannot be taken for one to this */
     uint32_t network;
-    uint32_t unused;
+    uint32_t profile; /* enum seccomp_profile */
     /* KILL: not before the program has run so long; 0: now. The engine's clock
      * starts with the request, and a box may wait for its turn. */
     uint64_t after_us;

@@ -66,6 +66,7 @@ struct slot {
     struct box_report report; /* the last that init sent */
     bool has_report;          /* and it is of the end */
     struct box_limits limits;
+    uint32_t profile;
     struct cgroup_slot cgroup;
     int net_fds[2];                /* by enum launch_network */
     struct proctree_usage watched; /* peaks, where no cgroup is */
@@ -326,11 +327,12 @@ static int check_request(const struct launcher *l,
                          struct err *e)
 {
     if (request->slot >= l->spec->slots || l->slots[request->slot].pid != 0 ||
-        request->network > LAUNCH_NET_LOOPBACK) {
+        request->network > LAUNCH_NET_LOOPBACK ||
+        request->profile >= SECCOMP_PROFILES) {
         return err_set(e, ERR_BUG,
-                       "slot %u is not free, or network %u is not "
-                       "known",
-                       request->slot, request->network);
+                       "slot %u is not free, or network %u or profile %u is "
+                       "not known",
+                       request->slot, request->network, request->profile);
     }
     if (launch_check_fds(fds, e) < 0) {
         return -1;
@@ -392,7 +394,7 @@ static int clone_box(struct launcher *l, struct slot *slot, const int *fds,
         .rlimits = &rlimits,
         .cgroups = &l->cgroups,
         .cgroup = &slot->cgroup,
-        .seccomp = &l->spec->seccomp,
+        .seccomp = &l->spec->seccomp.programs[slot->profile],
         .data_bytes = l->cgroups.controllers & CGROUP_MEMORY
                           ? 0
                           : slot->limits.memory_bytes,
@@ -430,6 +432,7 @@ static int start(struct launcher *l, const struct launch_request *request,
 
     slot->seq = request->seq;
     slot->limits = request->limits;
+    slot->profile = request->profile;
     slot->stop = LAUNCH_STOP_NONE;
     slot->wall_us = 0;
     slot->has_report = false;

@@ -14,7 +14,7 @@ struct launcher_spec {
     uint64_t uid_base;
     const char *cgroup; /* auto, v2, v1, none */
     const char *cgroup_parent;
-    struct seccomp_program seccomp;
+    struct seccomp_set seccomp;
     struct box_limits maxima; /* of any request */
 };
 

@@ -354,6 +354,7 @@ int plan_make(const struct job *job, const struct config *config,
             e->kind == ERR_INPUT ? STATUS_VALIDATION_ERROR : STATUS_SETUP_ERROR;
         return -1;
     }
+    out->profile = rt->seccomp;
     if (write_bundle(job, rt, interpreter, &out->bundle, e) < 0) {
         *out_status = STATUS_VALIDATION_ERROR;
         return -1;

@@ -100,6 +100,7 @@ static void add_usage(struct result_usage *u, const struct launch_ended *ended)
  * its payload ran at all it ran after the verification, so all holds. */
 static void add_isolation(struct result_isolation *iso,
                           const struct launch_ended *ended,
+                          const struct plan *plan,
                           const struct report_worker *worker)
 {
     uint32_t verified =
@@ -109,8 +110,9 @@ static void add_isolation(struct result_isolation *iso,
     iso->user_ns = iso->pid_ns = iso->mount_ns = iso->net_ns = iso->ipc_ns =
         iso->uts_ns = iso->cgroup_ns = true;
     iso->cgroup = (int)worker->boxes->cgroup_version;
-    iso->seccomp =
-        view_of(verified & BOX_VERIFIED_SECCOMP ? SECCOMP_PROFILE : "none");
+    iso->seccomp = view_of(verified & BOX_VERIFIED_SECCOMP
+                               ? seccomp_profile_name(plan->profile)
+                               : "none");
     iso->landlock = 0;
     iso->no_new_privs = verified & BOX_VERIFIED_NO_NEW_PRIVS;
     iso->root_read_only = verified & BOX_VERIFIED_ROOT_READ_ONLY;
@@ -217,7 +219,7 @@ void report_ran(struct result *out, const struct report_run *run,
     add_timings(&out->timings, run);
     if (!ended->is_refused) {
         add_usage(&out->usage, ended);
-        add_isolation(&out->isolation, ended, worker);
+        add_isolation(&out->isolation, ended, run->plan, worker);
     }
     if (is_ours(run->verdict->status)) {
         out->error.present = true;

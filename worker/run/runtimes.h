@@ -3,10 +3,12 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "sys/seccomp.h"
 
 #define RUNTIMES_FLAGS_MAX 4
 
@@ -19,6 +21,7 @@ struct runtime {
     const char *flags[RUNTIMES_FLAGS_MAX];
     const char *code_file; /* where `code` is put, below /workspace */
     unsigned code_mode;
+    uint32_t seccomp; /* enum seccomp_profile */
     /* "NAME=value" put before the job's own environment. */
     const char *env[4];
 };

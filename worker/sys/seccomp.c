@@ -22,6 +22,15 @@
 #define THIS_ARCH 0
 #endif
 
+static const char *const names[SECCOMP_PROFILES] = {
+    [SECCOMP_DEFAULT] = "default/1",
+};
+
+const char *seccomp_profile_name(uint32_t profile)
+{
+    return profile < SECCOMP_PROFILES ? names[profile] : "none";
+}
+
 /* Two answers for one call would leave it to chance which holds. */
 static int add(struct seccomp_bpf_spec *spec, const char *name, size_t answer,
                struct err *e)
@@ -73,11 +82,14 @@ static int add_conditional(struct seccomp_bpf_spec *spec, struct err *e)
     return 0;
 }
 
-int seccomp_compile_for(uint32_t audit_arch, struct seccomp_program *out,
-                        struct err *e)
+int seccomp_compile_for(uint32_t audit_arch, uint32_t profile,
+                        struct seccomp_program *out, struct err *e)
 {
     AUTO_FREE struct seccomp_bpf_spec *spec = xcalloc(1, sizeof(*spec));
 
+    if (profile >= SECCOMP_PROFILES) {
+        return err_set(e, ERR_BUG, "seccomp: no profile %u", profile);
+    }
     if (audit_arch != AUDIT_ARCH_X86_64 && audit_arch != AUDIT_ARCH_AARCH64) {
         return err_set(e, ERR_SYSTEM,
                        "seccomp: call lists are for x86_64 and aarch64 only");
@@ -96,9 +108,22 @@ int seccomp_compile_for(uint32_t audit_arch, struct seccomp_program *out,
     return seccomp_bpf_build(spec, &out->code, &out->count, e);
 }
 
-int seccomp_compile(struct seccomp_program *out, struct err *e)
+int seccomp_compile(struct seccomp_set *out, struct err *e)
 {
-    return seccomp_compile_for(THIS_ARCH, out, e);
+    memset(out, 0, sizeof(*out));
+    for (uint32_t i = 0; i < SECCOMP_PROFILES; i++) {
+        if (seccomp_compile_for(THIS_ARCH, i, &out->programs[i], e) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void seccomp_set_done(struct seccomp_set *set)
+{
+    for (size_t i = 0; i < SECCOMP_PROFILES; i++) {
+        seccomp_done(&set->programs[i]);
+    }
 }
 
 void seccomp_done(struct seccomp_program *program)

@@ -14,19 +14,28 @@
 #include "base/base.h"
 #include "base/err.h"
 
-/* Named in the result's isolation block. */
-#define SECCOMP_PROFILE "default/1"
+/* A box gets one of these lists. */
+enum seccomp_profile { SECCOMP_DEFAULT, SECCOMP_PROFILES };
+
+/* As the result's isolation block names it. */
+const char *seccomp_profile_name(uint32_t profile);
 
 struct seccomp_program {
     struct sock_filter *code; /* owned; free with seccomp_done */
     size_t count;
 };
 
-/* For this machine. Uses libseccomp: call it before the launcher is forked. */
-int seccomp_compile(struct seccomp_program *out, struct err *e) MUST_USE;
-/* For an AUDIT_ARCH_...; x86_64 and aarch64, the rest is an error. */
-int seccomp_compile_for(uint32_t audit_arch, struct seccomp_program *out,
-                        struct err *e) MUST_USE;
+struct seccomp_set {
+    struct seccomp_program programs[SECCOMP_PROFILES];
+};
+
+/* For this machine. Uses libseccomp: call it before the launcher is forked. To
+ * be freed either way. */
+int seccomp_compile(struct seccomp_set *out, struct err *e) MUST_USE;
+void seccomp_set_done(struct seccomp_set *set);
+/* One, for an AUDIT_ARCH_...; x86_64 and aarch64, the rest is an error. */
+int seccomp_compile_for(uint32_t audit_arch, uint32_t profile,
+                        struct seccomp_program *out, struct err *e) MUST_USE;
 void seccomp_done(struct seccomp_program *program);
 /* Sets no_new_privs and loads the program. -1 with errno. Safe after clone. */
 int seccomp_apply(const struct seccomp_program *program) MUST_USE;
