@@ -53,6 +53,7 @@ void boxrun_open(struct boxrun *b, const char *cgroup)
         fail_msg("launcher: %s", e.msg);
     }
     b->seq = 0;
+    b->has_early = false;
     config_done(&config);
 }
 
@@ -88,8 +89,11 @@ static int make_bundle(const struct boxrun_job *job)
     }
     status = status || bundle_string(&b, view_of("/workspace"), &e);
     if (status == 0 && job->file_path) {
-        const struct bundle_file file = {job->file_path, 0755,
-                                         view_of(job->file_text)};
+        struct bundle_file file = {job->file_path, 0755,
+                                   view_of(job->file_text)};
+        if (job->file_len > 0) {
+            file.content.len = job->file_len;
+        }
         status = bundle_file(&b, &file, &e);
     }
     if (status != 0 || fd_memfd_sealed("b", b.data, b.len, &fd, &e) < 0) {
@@ -99,42 +103,11 @@ static int make_bundle(const struct boxrun_job *job)
     return fd;
 }
 
-static void collect(struct boxrun *b, const struct boxrun_job *job, int out_fd,
-                    struct boxrun_result *out)
-{
-    uint64_t kill_at = clock_mono_ms() + job->kill_after_ms;
-    struct err e = {.msg = ""};
-    int killed = job->kill_after_ms == 0;
-    char spill[4096];
-
-    out->out_len = 0;
-    for (;;) {
-        struct pollfd p = {out_fd, POLLIN, 0};
-        int left = killed ? -1 : (int)(kill_at - clock_mono_ms());
-
-        if (poll(&p, 1, left < 0 && !killed ? 0 : left) == 0) {
-            const struct launch_request kill_it = {.type = LAUNCH_KILL,
-                                                   .seq = b->seq};
-            assert_return_code(
-                ipc_send(b->sock, &kill_it, sizeof(kill_it), NULL, 0, &e), 0);
-            killed = 1;
-            continue;
-        }
-        size_t room = sizeof(out->out) - 1 - out->out_len;
-        ssize_t n = read(out_fd, room ? out->out + out->out_len : spill,
-                         room ? room : sizeof(spill));
-        if (n <= 0) {
-            break;
-        }
-        out->out_len += room ? (size_t)n : 0;
-    }
-    out->out[out->out_len] = 0;
-}
-
-void boxrun_run(struct boxrun *b, const struct boxrun_job *job,
-                struct boxrun_result *out)
+void boxrun_start(struct boxrun *b, const struct boxrun_job *job,
+                  struct boxrun_box *out)
 {
     struct launch_request request = {.type = LAUNCH_START,
+                                     .slot = job->slot,
                                      .seq = ++b->seq,
                                      .network = job->network,
                                      .limits = job->limits};
@@ -156,13 +129,92 @@ void boxrun_run(struct boxrun *b, const struct boxrun_job *job,
     close(fds[LAUNCH_FD_BUNDLE]);
     close(fds[LAUNCH_FD_STDIN]);
     close(pipe_fds[1]);
-    collect(b, job, pipe_fds[0], out);
-    close(pipe_fds[0]);
-    if (ipc_recv(b->sock, &out->ended, sizeof(out->ended), NULL, 0, &e) !=
-        sizeof(out->ended)) {
-        fail_msg("end: %s", e.msg);
+    *out = (struct boxrun_box){b->seq, job->slot, pipe_fds[0]};
+}
+
+void boxrun_kill(struct boxrun *b, const struct boxrun_box *box)
+{
+    const struct launch_request kill_it = {
+        .type = LAUNCH_KILL, .slot = box->slot, .seq = box->seq};
+    struct err e = {.msg = ""};
+
+    assert_return_code(
+        ipc_send(b->sock, &kill_it, sizeof(kill_it), NULL, 0, &e), 0);
+}
+
+/* Up to the end of file, when every writer is gone. */
+static void collect(struct boxrun *b, const struct boxrun_box *box,
+                    unsigned kill_after_ms, struct boxrun_result *out)
+{
+    uint64_t kill_at = clock_mono_ms() + kill_after_ms;
+    bool is_killed = kill_after_ms == 0;
+    char spill[4096];
+
+    for (;;) {
+        struct pollfd p = {box->out_fd, POLLIN, 0};
+        int left = is_killed ? -1 : (int)(kill_at - clock_mono_ms());
+
+        if (poll(&p, 1, left < 0 && !is_killed ? 0 : left) == 0) {
+            boxrun_kill(b, box);
+            is_killed = true;
+            continue;
+        }
+        size_t room = sizeof(out->out) - 1 - out->out_len;
+        ssize_t n = read(box->out_fd, room ? out->out + out->out_len : spill,
+                         room ? room : sizeof(spill));
+        if (n <= 0) {
+            break;
+        }
+        out->out_len += room ? (size_t)n : 0;
     }
-    assert_int_equal(out->ended.seq, b->seq);
+    out->out[out->out_len] = 0;
+}
+
+static void wait_for_end(struct boxrun *b, const struct boxrun_box *box,
+                         struct launch_ended *out)
+{
+    struct err e = {.msg = ""};
+
+    if (b->has_early && b->early.seq == box->seq) {
+        *out = b->early;
+        b->has_early = false;
+        return;
+    }
+    for (;;) {
+        if (ipc_recv(b->sock, out, sizeof(*out), NULL, 0, &e) != sizeof(*out)) {
+            fail_msg("end: %s", e.msg);
+        }
+        if (out->seq == box->seq) {
+            return;
+        }
+        assert_false(b->has_early);
+        b->early = *out;
+        b->has_early = true;
+    }
+}
+
+static void end(struct boxrun *b, struct boxrun_box *box,
+                unsigned kill_after_ms, struct boxrun_result *out)
+{
+    out->out_len = 0;
+    collect(b, box, kill_after_ms, out);
+    close(box->out_fd);
+    wait_for_end(b, box, &out->ended);
+}
+
+void boxrun_end(struct boxrun *b, struct boxrun_box *box,
+                struct boxrun_result *out)
+{
+    end(b, box, 0, out);
+}
+
+void boxrun_run(struct boxrun *b, const struct boxrun_job *job,
+                struct boxrun_result *out)
+{
+    struct boxrun_box box;
+
+    boxrun_start(b, job, &box);
+    end(b, &box, job->kill_after_ms, out);
 }
 
 void boxrun_sh(struct boxrun *b, const char *script, struct boxrun_result *out)
