@@ -4,22 +4,41 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define DECIMALS 1000.0
 
+static struct bench_report_row *new_row(struct bench_report *report)
+{
+    if (report->count == BENCH_REPORT_MAX) {
+        abort(); /* ours to keep large enough */
+    }
+    return &report->rows[report->count++];
+}
+
+void bench_report_skip(struct bench_report *report, const char *name,
+                       const char *unit, const char *note, ...)
+{
+    struct bench_report_row *row = new_row(report);
+    va_list args;
+
+    *row = (struct bench_report_row){
+        .name = name, .value = NAN, .unit = unit, .baseline = -1, .ratio = -1};
+    va_start(args, note);
+    (void)vsnprintf(row->note, sizeof(row->note), note, args);
+    va_end(args);
+}
+
 void bench_report_add(struct bench_report *report, const char *name,
                       double value, const char *unit, double baseline,
                       const char *note, ...)
 {
+    struct bench_report_row *row = new_row(report);
     va_list args;
 
-    if (report->count == BENCH_REPORT_MAX) {
-        abort(); /* ours to keep large enough */
-    }
-    struct bench_report_row *row = &report->rows[report->count++];
     *row = (struct bench_report_row){
         .name = name,
         .value = value,
@@ -48,8 +67,13 @@ void bench_report_print(const struct bench_report *report, FILE *to)
     for (size_t i = 0; i < report->count; i++) {
         const struct bench_report_row *row = &report->rows[i];
 
-        (void)fprintf(to, "%-32s %10.*f %-8s", row->name,
-                      row->value < 100 ? 3 : 0, row->value, row->unit);
+        (void)fprintf(to, "%-32s", row->name);
+        if (isnan(row->value)) {
+            (void)fprintf(to, " %10s", "-");
+        } else {
+            (void)fprintf(to, " %10.*f", row->value < 100 ? 3 : 0, row->value);
+        }
+        (void)fprintf(to, " %-8s", row->unit);
         print_number(to, row->baseline, 10);
         print_number(to, row->ratio, 8);
         (void)fprintf(to, "  %s\n", row->note);
@@ -79,10 +103,12 @@ int bench_report_dump(const struct bench_report *report, FILE *to,
         const struct bench_report_row *row = &report->rows[i];
 
         (void)json_array_append_new(
-            list, json_pack("{s:s, s:o, s:s, s:o, s:o, s:s}", "name", row->name,
-                            "value", number(row->value), "unit", row->unit,
-                            "baseline", number_or_null(row->baseline), "ratio",
-                            number_or_null(row->ratio), "note", row->note));
+            list,
+            json_pack(
+                "{s:s, s:o, s:s, s:o, s:o, s:s}", "name", row->name, "value",
+                isnan(row->value) ? json_null() : number(row->value), "unit",
+                row->unit, "baseline", number_or_null(row->baseline), "ratio",
+                number_or_null(row->ratio), "note", row->note));
     }
     int rc = json_dumpf(list, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(list);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* bench_machine.c - see bench_machine.h. Runs in `forkyard bench`; changes
+ * nothing. */
+#include "bin/bench_machine.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+
+/* The parent of all threads of the kernel; in a container it is another
+ * process, whose name tells. */
+#define KTHREADD      2
+#define CHILDREN_MAX  16384
+#define CHILDREN_TEXT (CHILDREN_MAX * 8)
+
+static ssize_t read_proc(pid_t pid, const char *file, char *dst, size_t size)
+{
+    char path[96];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    return fd_read_small(AT_FDCWD, path, dst, size);
+}
+
+unsigned bench_machine_children(pid_t pid, pid_t *out, unsigned max)
+{
+    AUTO_FREE char *text = xmalloc(CHILDREN_TEXT);
+    char file[64];
+    unsigned count = 0;
+
+    (void)snprintf(file, sizeof(file), "task/%d/children", (int)pid);
+    if (read_proc(pid, file, text, CHILDREN_TEXT) <= 0) {
+        return 0;
+    }
+    char *at = text;
+    for (long child = strtol(at, &at, 10); child > 0;
+         child = strtol(at, &at, 10)) {
+        if (count < max) {
+            out[count] = (pid_t)child;
+        }
+        count++;
+    }
+    return count;
+}
+
+/* ---- CPU --------------------------------------------------------------- */
+
+/* Time that was not idle. Idle time is what the kernel takes from a clock;
+ * the other columns are what its ticks happened to meet. */
+static double busy_us(void)
+{
+    uint64_t wall_us = clock_mono_us();
+    unsigned long long idle = 0;
+    unsigned long long iowait = 0;
+    unsigned long long steal = 0;
+    char text[512];
+
+    if (fd_read_small(AT_FDCWD, "/proc/stat", text, sizeof(text)) <= 0 ||
+        sscanf(text, "cpu %*u %*u %*u %llu %llu %*u %*u %llu", &idle, &iowait,
+               &steal) != 3) {
+        return 0;
+    }
+    double ticks = (double)(idle + iowait + steal);
+    double processors = (double)sysconf(_SC_NPROCESSORS_ONLN);
+
+    return processors * (double)wall_us -
+           ticks * 1e6 / (double)sysconf(_SC_CLK_TCK);
+}
+
+static double used_us(int who)
+{
+    struct rusage used;
+
+    (void)getrusage(who, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+/* ---- all processes ----------------------------------------------------- */
+
+struct process {
+    pid_t pid;
+    pid_t parent;
+    double us; /* its own, and of the children it has reaped */
+};
+
+struct census {
+    pid_t ours[CHILDREN_MAX]; /* we and our descendants */
+    size_t ours_count;
+    struct bench_machine_reading *to;
+};
+
+static bool is_ours(const struct census *c, pid_t pid)
+{
+    for (size_t i = 0; i < c->ours_count; i++) {
+        if (c->ours[i] == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_process(pid_t pid, struct process *out)
+{
+    unsigned long ticks[4];
+    char text[1024];
+    const char *at = NULL;
+
+    if (read_proc(pid, "stat", text, sizeof(text)) > 0) {
+        at = strrchr(text, ')'); /* the name may hold anything */
+    }
+    if (!at ||
+        sscanf(at,
+               ") %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+               "%lu %lu %lu %lu",
+               &out->parent, &ticks[0], &ticks[1], &ticks[2], &ticks[3]) != 5) {
+        return false;
+    }
+    out->pid = pid;
+    out->us = (double)(ticks[0] + ticks[1] + ticks[2] + ticks[3]) * 1e6 /
+              (double)sysconf(_SC_CLK_TCK);
+    return true;
+}
+
+/* Finer than ticks: most kernel threads never fill one. */
+static double thread_us(pid_t pid)
+{
+    char text[128];
+
+    return read_proc(pid, "schedstat", text, sizeof(text)) > 0
+               ? strtod(text, NULL) / 1000
+               : 0;
+}
+
+static bool has_kthreadd(void)
+{
+    char text[64];
+
+    return read_proc(KTHREADD, "comm", text, sizeof(text)) > 0 &&
+           strcmp(text, "kthreadd\n") == 0;
+}
+
+/* Parents have smaller numbers than their children but for a wrap of the
+ * numbers, once in four million processes. */
+static void count_process(struct census *c, const struct process *p,
+                          bool has_kernel)
+{
+    if (has_kernel && (p->pid == KTHREADD || p->parent == KTHREADD)) {
+        c->to->kernel_us += thread_us(p->pid);
+    } else if (is_ours(c, p->parent)) {
+        c->to->tree_us += p->us;
+        if (c->ours_count < CHILDREN_MAX) {
+            c->ours[c->ours_count++] = p->pid;
+        }
+    } else if (!is_ours(c, p->pid)) {
+        c->to->others_us += p->us;
+    }
+}
+
+static void count_all(struct bench_machine_reading *to)
+{
+    AUTO_FREE struct census *c = xmalloc(sizeof(*c));
+    bool has_kernel = has_kthreadd();
+    DIR *dir = opendir("/proc");
+
+    c->to = to;
+    c->ours_count = 1;
+    c->ours[0] = getpid();
+    for (struct dirent *entry = dir ? readdir(dir) : NULL; entry;
+         entry = readdir(dir)) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        struct process process;
+
+        if (pid > 0 && read_process(pid, &process)) {
+            count_process(c, &process, has_kernel);
+        }
+    }
+    if (dir) {
+        (void)closedir(dir);
+    }
+}
+
+void bench_machine_read(struct bench_machine_reading *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->busy_us[0] = busy_us();
+    out->self_us[0] = used_us(RUSAGE_SELF);
+    count_all(out);
+    /* What we have reaped; what is alive is counted above. */
+    out->tree_us += used_us(RUSAGE_CHILDREN);
+    out->self_us[1] = used_us(RUSAGE_SELF);
+    out->busy_us[1] = busy_us();
+}
+
+void bench_machine_between(const struct bench_machine_reading *from,
+                           const struct bench_machine_reading *to,
+                           struct bench_machine_used *out)
+{
+    double busy = to->busy_us[0] - from->busy_us[1];
+
+    out->others_us = to->others_us - from->others_us;
+    out->machine_us = busy - out->others_us;
+    out->own_us = to->self_us[0] - from->self_us[1] + to->tree_us -
+                  from->tree_us + to->kernel_us - from->kernel_us;
+}
+
+/* ---- processes --------------------------------------------------------- */
+
+static bool is_sleeping(pid_t pid)
+{
+    char text[512];
+
+    if (read_proc(pid, "stat", text, sizeof(text)) <= 0) {
+        return false;
+    }
+    const char *at = strrchr(text, ')'); /* the name may hold anything */
+    return at && at[1] == ' ' && at[2] == 'S';
+}
+
+bool bench_machine_is_asleep(pid_t pid)
+{
+    AUTO_FREE pid_t *children = xmalloc(CHILDREN_MAX * sizeof(pid_t));
+
+    if (!is_sleeping(pid)) {
+        return false;
+    }
+    unsigned count = bench_machine_children(pid, children, CHILDREN_MAX);
+    for (unsigned i = 0; i < count && i < CHILDREN_MAX; i++) {
+        if (!is_sleeping(children[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+double bench_machine_private_kb(pid_t pid)
+{
+    static const char *const keys[] = {"Private_Clean:", "Private_Dirty:"};
+    char text[4096];
+    double sum = 0;
+
+    if (read_proc(pid, "smaps_rollup", text, sizeof(text)) <= 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const char *at = strstr(text, keys[i]);
+
+        sum += at ? strtod(at + strlen(keys[i]), NULL) : 0;
+    }
+    return sum;
+}
