@@ -3,19 +3,24 @@
  * real boxes. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/base.h"
+#include "lib/absent.h"
 #include "lib/boxrun.h"
+#include "sys/landlock.h"
 #include "sys/mounts.h"
 #include "sys/proc.h"
 
@@ -60,6 +65,24 @@ static void runs_and_reports(void **state)
     assert_int_equal(r.ended.report.verified, BOX_VERIFIED_ALL);
     assert_true(r.ended.report.exec_us > r.ended.clone_us);
     assert_true(r.ended.reaped_us >= r.ended.report.end_us);
+}
+
+/* Of a control call the kernel says ENOTTY, the rules EACCES: which, is seen
+ * on a device that the program opened itself. */
+static void landlock_is_as_said(void **state)
+{
+    const char *argv[] = {"/usr/bin/python3", "-c",
+                          "import termios\n"
+                          "try: termios.tcgetattr(open('/dev/null'))\n"
+                          "except termios.error as e: print(e.args[0])",
+                          NULL};
+    const struct boxrun_job job = {.argv = argv, .limits = boxrun_limits};
+
+    (void)state;
+    boxrun_run(&run, &job, &r);
+    assert_int_equal(run.ready.landlock, landlock_abi());
+    assert_int_equal(r.ended.report.landlock, run.ready.landlock);
+    assert_string_equal(r.out, run.ready.landlock >= 5 ? "13\n" : "25\n");
 }
 
 /* Each script prints what it finds; the output must be exactly this. */
@@ -116,6 +139,19 @@ static const struct {
      "unshare: unshare failed: Operation not permitted\n"},
     {"stdin is empty", "cat | wc -c", "0\n"},
     {"limits", "ulimit -n; ulimit -c; ulimit -f", "64\n0\n20480\n"},
+    {"its own settings in /proc",
+     "echo 500 > /proc/self/oom_score_adj && cat /proc/self/oom_score_adj; "
+     "printf x > /proc/$$/comm; cat /proc/$$/comm; echo a >> /dev/null",
+     "500\nx\n"},
+    {"memory files opened anew",
+     "python3 -c 'import os\nf = os.memfd_create(\"m\")\n"
+     "p = \"/proc/self/fd/%d\" % f\nopen(p, \"w\").write(\"y\\n\")\n"
+     "print(open(p).read(), end=\"\")'; cat /dev/stdin | wc -c",
+     "y\n0\n"},
+    {"moves and links between directories",
+     "mkdir a b; echo z > a/f; mv a/f b/g; ln b/g a/h; ln -s g b/s; "
+     "cat a/h b/s; mv a b/; ls b b/a | tr '\\n' ' '",
+     "z\nz\nb: a g s  b/a: h "},
     {"init cannot be looked into",
      "ls /proc/1/fd 2>&1 | tail -1; cat "
      "/proc/1/environ 2>&1",
@@ -289,10 +325,15 @@ static void loopback_only_when_asked(void **state)
         "except OSError as e: print(e.strerror)\n";
     const char *argv[] = {"/usr/bin/python3", "-c", script, NULL};
     struct boxrun_job job = {.argv = argv, .limits = boxrun_limits};
+    bool has_tcp_rules = run.ready.landlock >= 4;
 
     (void)state;
     boxrun_run(&run, &job, &r);
-    assert_string_equal(r.out, "Network is unreachable\n");
+    if (has_tcp_rules) {
+        assert_non_null(strstr(r.out, "PermissionError: [Errno 13]"));
+    } else {
+        assert_string_equal(r.out, "Network is unreachable\n");
+    }
     job.network = LAUNCH_NET_LOOPBACK;
     boxrun_run(&run, &job, &r);
     assert_string_equal(r.out, "connected\n");
@@ -300,6 +341,7 @@ static void loopback_only_when_asked(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(runs_and_reports),
+    cmocka_unit_test(landlock_is_as_said),
     cmocka_unit_test(looks_right_inside),
     cmocka_unit_test(no_core_handler_is_started),
     cmocka_unit_test(next_box_is_fresh),
@@ -344,9 +386,52 @@ static int lower_limits(void)
     return 0;
 }
 
+static int lose_landlock(void)
+{
+    if (absent_calls(SYS_landlock_create_ruleset, SYS_landlock_restrict_self) <
+        0) {
+        return -1;
+    }
+    return landlock_abi() != 0;
+}
+
+/* A layer that cannot be put up ends the box; there is no weaker one. */
+static void no_box_without_its_layer(void **state)
+{
+    (void)state;
+    boxrun_sh(&run, "echo never", &r);
+    assert_string_equal(r.out, "");
+    assert_int_equal(r.ended.report.phase, BOX_PHASE_ISOLATE);
+    assert_string_equal(r.ended.report.step, "landlock_restrict_self");
+    assert_int_equal(r.ended.report.sys, ENOSYS);
+    assert_int_equal(r.ended.report.landlock, 0);
+}
+
+static const struct CMUnitTest broken_tests[] = {
+    cmocka_unit_test(no_box_without_its_layer),
+};
+
+/* The kernel has it, and refuses us. */
+static int break_landlock(void)
+{
+    return absent_calls(SYS_landlock_restrict_self, SYS_landlock_restrict_self);
+}
+
+static int run_group(const char *name, bool is_broken)
+{
+    if (is_broken) {
+        return cmocka_run_group_tests_name(name, broken_tests, open_run,
+                                           close_run);
+    }
+    return cmocka_run_group_tests_name(name, tests, open_run, close_run);
+}
+
+/* In a child: what is prepared cannot be undone. */
 static int run_after(const char *name, int (*prepare)(void))
 {
     int status = 0;
+
+    (void)fflush(stdout);
     pid_t pid = proc_clone(0, -1, NULL);
 
     if (pid == 0) {
@@ -354,7 +439,7 @@ static int run_after(const char *name, int (*prepare)(void))
             _exit(100);
         }
         cgroup_setting = "auto";
-        _exit(cmocka_run_group_tests_name(name, tests, open_run, close_run));
+        _exit(run_group(name, prepare == break_landlock));
     }
     if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status)) {
         return 1;
@@ -366,15 +451,16 @@ int main(void)
 {
     int failed = 0;
 
-    failed += cmocka_run_group_tests_name("box", tests, open_run, close_run);
+    failed += run_group("box", false);
     cgroup_setting = "none";
-    failed += cmocka_run_group_tests_name("box without cgroups", tests,
-                                          open_run, close_run);
+    failed += run_group("box without cgroups", false);
     if (geteuid() == 0) {
-        (void)fflush(stdout);
         failed += run_after("box without root", become_nobody);
-        (void)fflush(stdout);
         failed += run_after("box with low limits", lower_limits);
+    }
+    failed += run_after("box without Landlock", lose_landlock);
+    if (landlock_abi() > 0) {
+        failed += run_after("box with a broken layer", break_landlock);
     }
     return failed;
 }

@@ -5,6 +5,8 @@ two jobs at the same time see each other? And the same without root.
 timeout: 90
 """
 
+import ctypes
+import errno
 import json
 import os
 import shutil
@@ -23,7 +25,7 @@ ORDINARY_UID = 12345
 
 # Runs in the box: says what it finds, as one JSON object.
 LOOK = r"""
-import json, os, socket
+import json, os, socket, termios
 def status(name):
     for line in open("/proc/self/status"):
         if line.startswith(name + ":"):
@@ -36,11 +38,17 @@ def can(action):
         return False
 def kafka():
     socket.create_connection(("127.0.0.1", int(os.environ["PORT"])), 2).close()
+def control():
+    try:
+        termios.tcgetattr(open("/dev/null"))
+    except termios.error as error:
+        return error.args[0]
 print(json.dumps({
     "ns": {n: os.readlink("/proc/self/ns/" + n) for n in
            ("user", "pid", "mnt", "net", "ipc", "uts", "cgroup")},
     "no_new_privs": status("NoNewPrivs"),
     "seccomp": status("Seccomp"),
+    "control": control(),
     "caps": [status(c) for c in
              ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")],
     "groups": status("Groups"),
@@ -97,6 +105,16 @@ def privilege(said, seen):
          seen["seccomp"] == "2", "seccomp")
     same(seen["seccomp"], "2", "seccomp, seen")
     same(seen["groups"], "", "groups")
+
+
+def landlock(said, seen):
+    """The ABI is the kernel's; that it holds shows in a call that only it
+    refuses so, from ABI 5 on."""
+    create_ruleset, version = 444, 1
+    abi = ctypes.CDLL(None).syscall(create_ruleset, None, 0, version)
+    same(said["landlock"], min(abi, 7) if abi >= 2 else 0, "landlock")
+    same(seen["control"],
+         errno.EACCES if said["landlock"] >= 5 else errno.ENOTTY, "rules")
 
 
 def user(said, seen, low, high):
@@ -247,6 +265,7 @@ def cases(tap, fleet, who, low, high):
     tap.case(f"{who}: namespaces", namespaces, said, seen)
     tap.case(f"{who}: capabilities, no_new_privs, seccomp, groups", privilege,
              said, seen)
+    tap.case(f"{who}: Landlock", landlock, said, seen)
     tap.case(f"{who}: one user, not root", user, said, seen, low, high)
     tap.case(f"{who}: user and cgroup, seen from outside", outside, fleet)
     tap.case(f"{who}: read-only but for /tmp and /workspace", file_system,

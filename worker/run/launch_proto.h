@@ -50,6 +50,7 @@ struct launch_ready {
     uint32_t cgroup_version; /* enum cgroup_version */
     uint32_t controllers;    /* CGROUP_... bits */
     uint32_t uid_base;
+    uint32_t landlock; /* ABI of every box, 0: the kernel has none */
     char error[500];
 };
 

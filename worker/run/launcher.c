@@ -66,6 +66,7 @@ struct slot {
     struct box_report report; /* the last that init sent */
     bool has_report;          /* and it is of the end */
     struct box_limits limits;
+    uint32_t network;
     uint32_t profile;
     struct cgroup_slot cgroup;
     int net_fds[2];                /* by enum launch_network */
@@ -80,6 +81,7 @@ struct launcher {
     int epoll_fd;
     int current_net; /* the slot's net fd we are in, -1 at first */
     struct cgroups cgroups;
+    struct landlock_plan landlock[LAUNCH_NET_LOOPBACK + 1]; /* by network */
     struct slot *slots;
     unsigned running;
     bool has_walls; /* some slot may wait for its wall_us */
@@ -144,6 +146,15 @@ static int give_up_privilege(struct launcher *l, struct err *e)
     return 0;
 }
 
+static void plan_landlock(struct launcher *l)
+{
+    unsigned abi = landlock_abi();
+
+    for (uint32_t i = 0; i < ARRAY_LEN(l->landlock); i++) {
+        landlock_plan_make(abi, i == LAUNCH_NET_NONE, &l->landlock[i]);
+    }
+}
+
 static int boot(struct launcher *l, struct err *e)
 {
     l->is_root = geteuid() == 0;
@@ -162,6 +173,7 @@ static int boot(struct launcher *l, struct err *e)
                     l->spec->cgroup_parent, e) < 0) {
         return -1;
     }
+    plan_landlock(l);
     l->cgroups.is_keeping = l->spec->slots <= CGROUP_KEEP_SLOTS;
     if (open_slots(l, e) < 0 ||
         mounts_enter_template(!l->is_root, l->is_root, e) < 0 ||
@@ -181,6 +193,7 @@ static void say_ready(struct launcher *l, int status, const struct err *e)
         .cgroup_version = l->cgroups.version,
         .controllers = l->cgroups.controllers,
         .uid_base = (uint32_t)l->spec->uid_base,
+        .landlock = l->landlock[LAUNCH_NET_NONE].abi,
     };
 
     if (status < 0) {
@@ -394,6 +407,7 @@ static int clone_box(struct launcher *l, struct slot *slot, const int *fds,
         .rlimits = &rlimits,
         .cgroups = &l->cgroups,
         .cgroup = &slot->cgroup,
+        .landlock = &l->landlock[slot->network],
         .seccomp = &l->spec->seccomp.programs[slot->profile],
         .data_bytes = l->cgroups.controllers & CGROUP_MEMORY
                           ? 0
@@ -432,6 +446,7 @@ static int start(struct launcher *l, const struct launch_request *request,
 
     slot->seq = request->seq;
     slot->limits = request->limits;
+    slot->network = request->network;
     slot->profile = request->profile;
     slot->stop = LAUNCH_STOP_NONE;
     slot->wall_us = 0;

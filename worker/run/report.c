@@ -113,7 +113,7 @@ static void add_isolation(struct result_isolation *iso,
     iso->seccomp = view_of(verified & BOX_VERIFIED_SECCOMP
                                ? seccomp_profile_name(plan->profile)
                                : "none");
-    iso->landlock = 0;
+    iso->landlock = ended->report.landlock;
     iso->no_new_privs = verified & BOX_VERIFIED_NO_NEW_PRIVS;
     iso->root_read_only = verified & BOX_VERIFIED_ROOT_READ_ONLY;
     iso->uid = worker->boxes->is_root

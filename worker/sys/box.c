@@ -165,6 +165,26 @@ static int set_rlimits(struct init *in)
     return rlimits_apply(in->child->rlimits);
 }
 
+static int restrict_files(struct init *in)
+{
+    const struct landlock_plan *plan = in->child->landlock;
+    const char *step = NULL;
+
+    if (plan->abi == 0) {
+        return 0; /* not on this kernel; the result says so */
+    }
+    if (landlock_apply(plan, &step) < 0) {
+        (void)strncpy(in->report.step, step, sizeof(in->report.step) - 1);
+        return -1;
+    }
+    if (!landlock_holds()) {
+        errno = EPERM;
+        return -1;
+    }
+    in->report.landlock = plan->abi;
+    return 0;
+}
+
 static int drop_caps(struct init *in)
 {
     (void)in;
@@ -223,6 +243,9 @@ static const struct {
     /* After the mounts: their set-up is not the job's file size or CPU. */
     {"rlimits", set_rlimits},
     {"dumpable", hide_from_payload},
+    /* After the mounts, which have their own rules, and after which nothing
+     * can be mounted. While there is the capability: this needs it, too. */
+    {"landlock", restrict_files},
     /* The last thing that needed a capability is done. */
     {"capabilities", drop_caps},
     /* Last, because the steps before use what it forbids. */

@@ -15,6 +15,7 @@
 #include "base/base.h"
 #include "sys/box_limits.h"
 #include "sys/cgroup.h"
+#include "sys/landlock.h"
 #include "sys/rlimits.h"
 #include "sys/seccomp.h"
 
@@ -24,6 +25,7 @@ struct box_child {
     const struct rlimits_plan *rlimits;
     const struct cgroups *cgroups;
     const struct cgroup_slot *cgroup;
+    const struct landlock_plan *landlock;
     const struct seccomp_program *seccomp;
     /* Where no memory cgroup is: the payload's RLIMIT_DATA, else 0. Not
      * RLIMIT_AS: V8 reserves address space it never uses. */
@@ -61,8 +63,8 @@ struct box_report {
     int32_t sys;          /* errno of the failure, 0 without one */
     uint32_t wait_status; /* of the payload */
     uint32_t verified;
-    uint32_t full; /* MOUNTS_FULL_... at the end */
-    uint32_t unused;
+    uint32_t full;       /* MOUNTS_FULL_... at the end */
+    uint32_t landlock;   /* ABI in force, asked like the verified; 0: none */
     uint64_t used_bytes; /* in /workspace and /tmp at the end */
     uint64_t exec_us;    /* monotonic clock */
     uint64_t end_us;

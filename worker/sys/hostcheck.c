@@ -236,7 +236,8 @@ static const struct row rows[] = {
      "delegate a cgroup (systemd: Delegate=yes) or run as root; without one, "
      "rlimits and watching take its place"},
     {"landlock", "file access rules", false, probe_landlock, 0,
-     "add landlock to the kernel's lsm= list; boxes are isolated without it"},
+     "add landlock to the kernel's lsm= list; without it boxes lack their "
+     "second wall"},
 };
 
 const size_t hostcheck_count = ARRAY_LEN(rows);

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* absent.h - for tests: a kernel that lacks some calls. */
+#pragma once
+
+/* From here on, in this process and its children, the calls from first to
+ * last answer ENOSYS. 0, or -1 with errno. */
+int absent_calls(unsigned first, unsigned last);
