@@ -165,7 +165,7 @@ fuzz: ## every decoder against made-up bytes, FUZZ_SECONDS=60 each
 fault: ## kill and starve the fleet and see that no job is lost
 	@deploy/build/deps.sh test
 	@deploy/build/librdkafka.sh
-	@$(MAKE) build
+	@$(MAKE) build tests
 	@$(PYTHON) tests/run.py fault
 
 .PHONY: bench
