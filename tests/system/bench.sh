@@ -57,6 +57,11 @@ check "... which agree" plausible "$out"
 check "... and fail with the program" exits_with 1 "$FORKYARD" bench \
     --only box --rounds 1 --program /usr/bin/false
 check "... of a box too" has "$TMPDIR/err" "a boxed run: "
+check "one box alone, for profilers" exits_with 0 "$FORKYARD" bench-box \
+    /usr/bin/true 3
+check "... says its time" grep -qE '^[0-9]+ us$' "$out"
+check "... wants a program and a number" exits_with 2 "$FORKYARD" bench-box \
+    /usr/bin/true 0
 check "latency" exits_with 0 "$FORKYARD" bench --only latency --samples 10 \
     --idle 100ms --json --out "$TMPDIR/made/bench.json"
 check "... has its figures" names "$out" echo_p50_ms echo_p99_ms job_p50_ms \

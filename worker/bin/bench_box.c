@@ -63,6 +63,8 @@ static int sleep_ms(uint64_t ms, struct err *e)
 struct cpu {
     double machine_us; /* per run */
     double own_us;     /* per run */
+    double self_us;    /* of it: bench itself */
+    double kernel_us;  /* and kernel threads; the rest: launcher, boxes */
     double others;     /* what others took, of all that was taken */
 };
 
@@ -90,6 +92,8 @@ static int cpu_turn(const struct stage *s, bool is_boxed, unsigned runs,
     bench_machine_between(&from, &to, &used);
     out->machine_us = used.machine_us / runs;
     out->own_us = used.own_us / runs;
+    out->self_us = used.self_us / runs;
+    out->kernel_us = used.kernel_us / runs;
     out->others = used.others_us / (used.machine_us + used.others_us);
     return 0;
 }
@@ -101,6 +105,9 @@ struct cpu_turns {
     double boxed_own_us[TURNS_MAX];
     double bare_own_us[TURNS_MAX];
     double own_ratio[TURNS_MAX];
+    double self_us[TURNS_MAX];
+    double kernel_us[TURNS_MAX];
+    double bare_kernel_us[TURNS_MAX];
     double others[TURNS_MAX * 2];
     size_t count;
 };
@@ -123,6 +130,9 @@ static int cpu_turns(const struct stage *s, unsigned runs, size_t count,
         t->boxed_own_us[i] = boxed.own_us;
         t->bare_own_us[i] = bare.own_us;
         t->own_ratio[i] = boxed.own_us / bare.own_us;
+        t->self_us[i] = boxed.self_us;
+        t->kernel_us[i] = boxed.kernel_us;
+        t->bare_kernel_us[i] = bare.kernel_us;
         t->others[2 * i] = boxed.others;
         t->others[2 * i + 1] = bare.others;
     }
@@ -148,11 +158,14 @@ static int measure_cpu(const struct stage *s, struct err *e)
                      "others took %.0f %% of the CPU, not counted",
                      t->count, CPU_RUNS,
                      100 * bench_stats_median(t->others, t->count * 2));
-    bench_report_add(
-        s->report, "box_cpu_own_us",
-        bench_stats_median(t->boxed_own_us, t->count), "us",
-        bench_stats_median(t->bare_own_us, t->count),
-        "as processes and kernel threads tell: bench, launcher, boxes");
+    bench_report_add(s->report, "box_cpu_own_us",
+                     bench_stats_median(t->boxed_own_us, t->count), "us",
+                     bench_stats_median(t->bare_own_us, t->count),
+                     "as processes tell; of it bench %.0f, kernel threads %.0f "
+                     "(bare %.0f), the rest launcher and boxes",
+                     bench_stats_median(t->self_us, t->count),
+                     bench_stats_median(t->kernel_us, t->count),
+                     bench_stats_median(t->bare_kernel_us, t->count));
     bench_report_add(s->report, "box_cpu_own_ratio",
                      bench_stats_median(t->own_ratio, t->count), "x", 1,
                      "the same turns; a second opinion on box_cpu_ratio");

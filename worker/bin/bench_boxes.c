@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,8 +16,10 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "bin/bench_child.h"
 #include "bin/bench_machine.h"
+#include "bin/cli.h"
 #include "run/boxes.h"
 #include "run/executor.h"
 #include "wire/bundle.h"
@@ -308,4 +311,31 @@ const char *bench_boxes_cgroup(const struct bench_boxes *b)
     return b->host.cgroup_version < ARRAY_LEN(names)
                ? names[b->host.cgroup_version]
                : "?";
+}
+
+int bench_boxes_main(int argc, char **argv)
+{
+    struct bench_boxes *b = NULL;
+    struct config config;
+    uint64_t runs = 0;
+    double sum = 0;
+    double us = 0;
+    struct err e = {0};
+
+    if (argc != 3 || str_parse_u64(argv[2], &runs, &e) < 0 || runs == 0) {
+        cli_die(CLI_EXIT_USAGE, "bench-box PROGRAM RUNS");
+    }
+    config_init(&config);
+    int rc = bench_boxes_open(&config, boxes_slots(&config), argv[1], &b, &e);
+    for (uint64_t i = 0; rc == 0 && i < runs; i++) {
+        rc = bench_boxes_run(b, &us, &e);
+        sum += us;
+    }
+    bench_boxes_close(b);
+    config_done(&config);
+    if (rc < 0) {
+        cli_die(CLI_EXIT_FAILED, "%s", e.msg);
+    }
+    (void)printf("%.0f us\n", sum / (double)runs);
+    return 0;
 }

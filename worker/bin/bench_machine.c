@@ -208,8 +208,10 @@ void bench_machine_between(const struct bench_machine_reading *from,
 
     out->others_us = to->others_us - from->others_us;
     out->machine_us = busy - out->others_us;
-    out->own_us = to->self_us[0] - from->self_us[1] + to->tree_us -
-                  from->tree_us + to->kernel_us - from->kernel_us;
+    out->self_us = to->self_us[0] - from->self_us[1];
+    out->tree_us = to->tree_us - from->tree_us;
+    out->kernel_us = to->kernel_us - from->kernel_us;
+    out->own_us = out->self_us + out->tree_us + out->kernel_us;
 }
 
 /* ---- processes --------------------------------------------------------- */

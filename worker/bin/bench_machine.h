@@ -20,7 +20,10 @@ void bench_machine_read(struct bench_machine_reading *out);
 
 struct bench_machine_used {
     double machine_us; /* everything except other people's processes */
-    double own_us;     /* ours, our descendants', kernel threads' */
+    double own_us;     /* the sum of the next three */
+    double self_us;
+    double tree_us; /* our descendants */
+    double kernel_us;
     double others_us;
 };
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bin/bench_boxes.h"
 #include "bin/bench_spawn.h"
 #include "bin/cli.h"
 #include "bin/with_parent.h"
@@ -29,6 +30,7 @@ static const struct command commands[] = {
     {"bench", bench_main, "measure this program on this machine"},
     {"version", cmd_version_main, "this program and its libraries"},
     {"broker", broker_main, NULL},
+    {"bench-box", bench_boxes_main, NULL},
     {"bench-echo", bench_echo_main, NULL},
     {"bench-spawn", bench_spawn_main, NULL},
     {"with-parent", with_parent_main, NULL},
