@@ -52,6 +52,32 @@ int bundle_file(struct buf *b, const struct bundle_file *file, struct err *e)
     return buf_append(b, file->content.data, file->content.len, e);
 }
 
+int bundle_wanted(struct buf *b, const struct bundle_wanted *wanted,
+                  struct err *e)
+{
+    const uint64_t head[] = {wanted->room_bytes, wanted->found_bytes,
+                             wanted->max_found};
+
+    if (buf_append(b, head, sizeof(head), e) < 0 ||
+        bundle_string(b, view_of(wanted->folder), e) < 0) {
+        return -1;
+    }
+    return buf_append(b, &wanted->fetch_count, sizeof(wanted->fetch_count), e);
+}
+
+int bundle_fetch(struct buf *b, struct view path, uint64_t max_bytes,
+                 struct err *e)
+{
+    if (path.len == 0 || path.len > BUNDLE_PATH_MAX) {
+        return err_set(e, ERR_INPUT, "fetch_files: a path of %zu bytes",
+                       path.len);
+    }
+    if (buf_append(b, &max_bytes, sizeof(max_bytes), e) < 0) {
+        return -1;
+    }
+    return bundle_string(b, path, e);
+}
+
 /* Lengths are copied out: the bytes behind the head are not aligned. */
 static int take(struct bundle_reader *r, void *dst, size_t len)
 {
@@ -118,4 +144,41 @@ int bundle_next_file(struct bundle_reader *r, struct bundle_file *out)
     out->content.len = (size_t)content_len;
     r->at += content_len;
     return 0;
+}
+
+static const char *next_path(struct bundle_reader *r)
+{
+    const char *path = bundle_next_string(r);
+
+    return path && path[0] && strlen(path) <= BUNDLE_PATH_MAX ? path : NULL;
+}
+
+int bundle_next_wanted(struct bundle_reader *r, struct bundle_wanted *out)
+{
+    uint64_t head[3] = {0, 0, 0};
+
+    memset(out, 0, sizeof(*out));
+    if (r->at == r->end) {
+        return 0;
+    }
+    if (take(r, head, sizeof(head)) < 0) {
+        return -1;
+    }
+    out->room_bytes = head[0];
+    out->found_bytes = head[1];
+    out->max_found = head[2];
+    out->folder = next_path(r);
+    if (!out->folder) {
+        return -1;
+    }
+    return take(r, &out->fetch_count, sizeof(out->fetch_count));
+}
+
+int bundle_next_fetch(struct bundle_reader *r, struct bundle_fetch *out)
+{
+    if (take(r, &out->max_bytes, sizeof(out->max_bytes)) < 0) {
+        return -1;
+    }
+    out->path = next_path(r);
+    return out->path ? 0 : -1;
 }
