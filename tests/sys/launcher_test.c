@@ -340,6 +340,34 @@ static void refuses_missing_descriptors(void **state)
     assert_int_equal(open_files(run.launcher), before);
 }
 
+/* The one that may be left out. */
+static void refuses_an_odd_collection(void **state)
+{
+    unsigned before = open_files(run.launcher);
+    int fds[LAUNCH_FD_MAX];
+
+    (void)state;
+    memcpy(fds, good_fds, sizeof(good_fds));
+    for (size_t i = 0; i <= ARRAY_LEN(odd); i++) {
+        bool is_good = i == ARRAY_LEN(odd);
+        int fd = is_good ? fcntl(good_fds[LAUNCH_FD_STDOUT], F_DUPFD_CLOEXEC, 3)
+                         : odd[i].open();
+        struct launch_request request = honest();
+        struct launch_ended ended;
+
+        fds[LAUNCH_FD_COLLECTION] = fd;
+        send_fds(&request, fds, LAUNCH_FD_MAX);
+        answer(&request, &ended);
+        assert_int_equal(ended.is_refused, !is_good);
+        if (!is_good) {
+            assert_non_null(strstr(ended.error, "collection"));
+        }
+        close(fd);
+    }
+    expect_well();
+    assert_int_equal(open_files(run.launcher), before);
+}
+
 /* Sealed bytes that are no bundle: the box ends, with a report. */
 static void survives_bundles_that_are_none(void **state)
 {
@@ -454,6 +482,7 @@ int main(void)
         CASE(refuses_a_busy_slot),
         CASE(refuses_odd_descriptors),
         CASE(refuses_missing_descriptors),
+        CASE(refuses_an_odd_collection),
         CASE(survives_bundles_that_are_none),
         CASE(ignores_what_is_no_request),
         CASE(answers_anything),

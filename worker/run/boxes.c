@@ -23,7 +23,7 @@
  * comes here, and no kill may be lost. */
 struct packet {
     struct launch_request request;
-    int fds[LAUNCH_FD_COUNT]; /* ours; -1 when the request has none */
+    int fds[LAUNCH_FD_MAX]; /* ours; -1 when the request has none */
     size_t fd_count;
     struct packet *next;
     struct packet *prev;
@@ -253,12 +253,14 @@ int boxes_open(uv_loop_t *loop, int sock,
 }
 
 int boxes_start(struct boxes *boxes, const struct launch_request *request,
-                const int fds[LAUNCH_FD_COUNT], struct err *e)
+                const int fds[LAUNCH_FD_MAX], struct err *e)
 {
     if (boxes->is_lost) {
         return err_set(e, ERR_SYSTEM, "the launcher is gone");
     }
-    return send_packet(boxes, request, fds, LAUNCH_FD_COUNT, e);
+    size_t count =
+        fds[LAUNCH_FD_COLLECTION] < 0 ? LAUNCH_FD_COLLECTION : LAUNCH_FD_MAX;
+    return send_packet(boxes, request, fds, count, e);
 }
 
 bool boxes_are_lost(const struct boxes *boxes)

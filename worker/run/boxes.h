@@ -37,10 +37,10 @@ struct boxes_callbacks {
 int boxes_open(uv_loop_t *loop, int sock,
                const struct boxes_callbacks *callbacks, struct boxes **out,
                struct err *e) MUST_USE;
-/* Borrows the descriptors (LAUNCH_FD_...). The answer comes as on_ended with
- * the same seq. */
+/* Borrows the descriptors (LAUNCH_FD_..., that of the collection may be -1).
+ * The answer comes as on_ended with the same seq. */
 int boxes_start(struct boxes *boxes, const struct launch_request *request,
-                const int fds[LAUNCH_FD_COUNT], struct err *e) MUST_USE;
+                const int fds[LAUNCH_FD_MAX], struct err *e) MUST_USE;
 /* After on_lost: what could not be started is not to blame for it. */
 bool boxes_are_lost(const struct boxes *boxes);
 /* after_us: not before the program has run so long. */

@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "run/intake.h"
 
 /* The wall clock is the program's, from exec; the timer starts before the box
  * is set up, which takes this long at most unless the host is overloaded. */
@@ -47,6 +48,7 @@ struct slot {
     uint64_t seq;
     struct executor *ex;
     struct tap streams[2];
+    struct intake intake;
     uv_timer_t timer;
     enum verdict_stop stop;
     uint64_t wall_us;
@@ -226,7 +228,11 @@ static int open_all(struct slot *slot, const struct plan *plan,
                     &fds[LAUNCH_FD_STDERR], e) < 0) {
         return -1;
     }
-    return 0;
+    if (plan->collection_bytes == 0) {
+        return 0; /* it is asked for nothing */
+    }
+    return intake_open(&slot->intake, slot->ex->loop, plan->collection_bytes,
+                       &fds[LAUNCH_FD_COLLECTION], e);
 }
 
 static struct slot *free_slot(struct executor *ex)
@@ -246,6 +252,8 @@ static void abandon(struct slot *slot)
         end_stream(&slot->streams[i]);
         collector_done(&slot->streams[i].kept);
     }
+    intake_done(&slot->intake);
+    intake_init(&slot->intake);
 }
 
 static int send_start(struct slot *slot, const struct plan *plan,
@@ -270,7 +278,7 @@ static int send_start(struct slot *slot, const struct plan *plan,
 int executor_start(struct executor *ex, const struct plan *plan,
                    struct view input, void *job, struct err *e)
 {
-    int fds[LAUNCH_FD_COUNT] = {-1, -1, -1, -1};
+    int fds[LAUNCH_FD_MAX] = {-1, -1, -1, -1, -1};
     struct slot *slot = free_slot(ex);
 
     if (!slot) {
@@ -284,7 +292,7 @@ int executor_start(struct executor *ex, const struct plan *plan,
     if (status == 0) {
         status = send_start(slot, plan, fds, e);
     }
-    close_fds(fds, LAUNCH_FD_COUNT);
+    close_fds(fds, LAUNCH_FD_MAX);
     if (status < 0) {
         abandon(slot);
         return -1;
@@ -308,6 +316,14 @@ static void drain(struct tap *stream)
 }
 
 /* The caller frees it; the stream must not, when the executor is closed. */
+static struct intake take_intake(struct slot *slot)
+{
+    struct intake taken = slot->intake;
+
+    intake_init(&slot->intake);
+    return taken;
+}
+
 static struct collector take_kept(struct tap *stream)
 {
     struct collector kept = stream->kept;
@@ -332,18 +348,23 @@ void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
     (void)uv_timer_stop(&slot->timer);
     drain(&slot->streams[0]);
     drain(&slot->streams[1]);
+    intake_drain(&slot->intake);
     /* Out of the slot first: on_end may start the next job in it. */
     struct collector out = take_kept(&slot->streams[0]);
     struct collector err = take_kept(&slot->streams[1]);
+    struct intake intake = take_intake(slot);
     const struct executor_end end = {.ended = ended,
                                      .stop = slot->stop,
                                      .out = &out,
                                      .err = &err,
+                                     .collection = buf_view(&intake.got),
+                                     .is_collection_over = intake.is_over,
                                      .slot = slot->index};
     ex->running--;
     ex->callbacks.on_end(&end, slot->job);
     collector_done(&out);
     collector_done(&err);
+    intake_done(&intake);
 }
 
 void executor_stop_all(struct executor *ex, enum verdict_stop why)
@@ -387,6 +408,7 @@ static void init_slot(struct executor *ex, unsigned index)
     slot->ex = ex;
     (void)uv_timer_init(ex->loop, &slot->timer); /* cannot fail */
     slot->timer.data = slot;
+    intake_init(&slot->intake);
     slot->streams[0].flood = VERDICT_STOP_STDOUT;
     slot->streams[1].flood = VERDICT_STOP_STDERR;
     for (unsigned i = 0; i < ARRAY_LEN(slot->streams); i++) {

@@ -22,6 +22,8 @@ struct executor_end {
     enum verdict_stop stop;
     struct collector *out;
     struct collector *err;
+    struct view collection;  /* as the box sent it; empty when it sent none */
+    bool is_collection_over; /* it sent more than it may */
     unsigned slot;
 };
 

@@ -100,18 +100,22 @@ static bool is_output(int fd, const struct stat *st)
 static const struct {
     const char *name;
     bool (*fits)(int fd, const struct stat *st);
-} kinds[LAUNCH_FD_COUNT] = {
+} kinds[LAUNCH_FD_MAX] = {
     [LAUNCH_FD_BUNDLE] = {"bundle", is_sealed},
     [LAUNCH_FD_STDIN] = {"stdin", is_input},
     [LAUNCH_FD_STDOUT] = {"stdout", is_output},
     [LAUNCH_FD_STDERR] = {"stderr", is_output},
+    [LAUNCH_FD_COLLECTION] = {"collection", is_output},
 };
 
-int launch_check_fds(const int fds[LAUNCH_FD_COUNT], struct err *e)
+int launch_check_fds(const int fds[LAUNCH_FD_MAX], struct err *e)
 {
-    for (int i = 0; i < LAUNCH_FD_COUNT; i++) {
+    for (int i = 0; i < LAUNCH_FD_MAX; i++) {
         struct stat st;
 
+        if (fds[i] < 0 && i >= LAUNCH_FD_COUNT) {
+            continue;
+        }
         if (fds[i] < 0 || fstat(fds[i], &st) < 0 ||
             !kinds[i].fits(fds[i], &st)) {
             return err_set(e, ERR_BUG,

@@ -15,6 +15,7 @@ void launch_check_maxima(const struct config *config, struct box_limits *out);
 int launch_check_limits(const struct box_limits *limits,
                         const struct box_limits *maxima,
                         struct err *e) MUST_USE;
-/* Bundle: sealed memory. Stdin: that, /dev/null or a pipe. Output: pipes, for
- * writing. No directory, no socket, nothing that leads out of a box. */
-int launch_check_fds(const int fds[LAUNCH_FD_COUNT], struct err *e) MUST_USE;
+/* Bundle: sealed memory. Stdin: that, /dev/null or a pipe. Output, and the
+ * collection when there is one: pipes, for writing. No directory, no socket,
+ * nothing that leads out of a box. */
+int launch_check_fds(const int fds[LAUNCH_FD_MAX], struct err *e) MUST_USE;

@@ -13,7 +13,7 @@
 #include "sys/cgroup.h"
 
 enum launch_type {
-    LAUNCH_START = 1, /* engine -> launcher, with 4 descriptors */
+    LAUNCH_START = 1, /* engine -> launcher, with 4 or 5 descriptors */
     LAUNCH_KILL,      /* engine -> launcher */
     LAUNCH_READY,     /* launcher -> engine, once, first */
     LAUNCH_ENDED,     /* launcher -> engine, one per START */
@@ -27,7 +27,10 @@ enum {
     LAUNCH_FD_STDIN,
     LAUNCH_FD_STDOUT,
     LAUNCH_FD_STDERR,
-    LAUNCH_FD_COUNT
+    LAUNCH_FD_COUNT,
+    /* May be left out: where files go that come back, a pipe. */
+    LAUNCH_FD_COLLECTION = LAUNCH_FD_COUNT,
+    LAUNCH_FD_MAX
 };
 
 struct launch_request {

@@ -65,6 +65,7 @@ struct slot {
     uint64_t wall_us; /* the engine wants it ended after so long; 0: no */
     struct box_report report; /* the last that init sent */
     bool has_report;          /* and it is of the end */
+    uint64_t collect_us;      /* since when files come back; 0: they do not */
     struct box_limits limits;
     uint32_t network;
     uint32_t profile;
@@ -251,6 +252,8 @@ static void read_report(struct slot *slot)
     while (read(slot->report_fd, &report, sizeof(report)) == sizeof(report)) {
         slot->report = report;
         slot->has_report = report.phase != BOX_PHASE_RUNNING;
+        slot->collect_us =
+            report.phase == BOX_PHASE_COLLECT ? clock_mono_us() : 0;
     }
 }
 
@@ -270,6 +273,9 @@ static void reap(struct launcher *l, struct slot *slot)
     ended.stop = slot->stop;
     read_report(slot);
     ended.report = slot->report;
+    if (ended.report.phase == BOX_PHASE_COLLECT) { /* it did not get through */
+        ended.report.phase = BOX_PHASE_DONE;
+    }
     ended.has_report = slot->has_report;
     fill_usage(&ru, &ended);
     cgroup_slot_end(&l->cgroups, &slot->cgroup, &ended.cgroup);
@@ -299,9 +305,15 @@ static void stop_box(struct slot *slot, enum launch_stop why)
 /* A box that does not get as far as its program in this time never will. */
 #define SETUP_MAX_US 2000000u
 
+/* Bringing files back takes no more than this, unless nobody reads them. */
+#define COLLECT_MAX_US 5000000u
+
 static uint64_t wall_end_us(struct slot *slot)
 {
     read_report(slot);
+    if (slot->collect_us) {
+        return slot->collect_us + COLLECT_MAX_US;
+    }
     return slot->wall_us + (slot->report.exec_us
                                 ? slot->report.exec_us
                                 : slot->clone_us + SETUP_MAX_US);
@@ -321,10 +333,12 @@ static int look_at_walls(struct launcher *l, int max_ms)
             continue;
         }
         uint64_t end_us = wall_end_us(slot);
-        if (slot->has_report) {
+        if (slot->has_report && !slot->collect_us) {
             continue; /* it has ended, and is about to be reaped */
         }
-        if (end_us <= now_us) {
+        if (end_us <= now_us && slot->collect_us) {
+            (void)proc_kill(slot->pidfd, SIGKILL); /* of init: no stop */
+        } else if (end_us <= now_us) {
             stop_box(slot, LAUNCH_STOP_ENGINE);
         } else if (end_us - now_us < left_us) {
             left_us = end_us - now_us;
@@ -418,6 +432,7 @@ static int clone_box(struct launcher *l, struct slot *slot, const int *fds,
         .bundle_fd = fds[LAUNCH_FD_BUNDLE],
         .stdio_fds = {fds[LAUNCH_FD_STDIN], fds[LAUNCH_FD_STDOUT],
                       fds[LAUNCH_FD_STDERR]},
+        .collection_fd = fds[LAUNCH_FD_COLLECTION],
     };
     slot->clone_us = clock_mono_us();
     slot->pid =
@@ -451,6 +466,7 @@ static int start(struct launcher *l, const struct launch_request *request,
     slot->stop = LAUNCH_STOP_NONE;
     slot->wall_us = 0;
     slot->has_report = false;
+    slot->collect_us = 0;
     memset(&slot->report, 0, sizeof(slot->report));
     memset(&slot->watched, 0, sizeof(slot->watched));
     if (enter_net(l, slot->net_fds[request->network], e) < 0 ||
@@ -515,10 +531,10 @@ static const struct {
 static bool serve_engine(struct launcher *l)
 {
     struct launch_request request;
-    int fds[LAUNCH_FD_COUNT];
+    int fds[LAUNCH_FD_MAX];
     struct err e;
     ssize_t n = ipc_recv(l->spec->engine_sock, &request, sizeof(request), fds,
-                         LAUNCH_FD_COUNT, &e);
+                         LAUNCH_FD_MAX, &e);
 
     if (n == 0) {
         return false;
@@ -531,7 +547,7 @@ static bool serve_engine(struct launcher *l)
             requests[i].handle(l, &request, fds);
         }
     }
-    for (int i = 0; i < LAUNCH_FD_COUNT; i++) {
+    for (int i = 0; i < LAUNCH_FD_MAX; i++) {
         if (fds[i] >= 0) {
             close(fds[i]);
         }
@@ -575,7 +591,10 @@ static void look(struct launcher *l, struct slot *slot)
         cpu_us = cpu_us ? cpu_us : slot->watched.cpu_us;
     }
     if (cpu_us > slot->limits.cpu_time_ms * 1000) {
-        stop_box(slot, LAUNCH_STOP_CPU);
+        read_report(slot);
+        if (!slot->has_report) { /* else it is not the job's time any more */
+            stop_box(slot, LAUNCH_STOP_CPU);
+        }
     }
 }
 

@@ -26,7 +26,9 @@ struct plan {
     uint64_t wall_time_ms;
     uint64_t stdout_bytes;
     uint64_t stderr_bytes;
-    struct job_limits limits; /* as they are in force, for the result */
+    uint64_t collection_bytes; /* most that may come back; 0: nothing may */
+    uint64_t max_found;        /* files that may be found, at most */
+    struct job_limits limits;  /* as they are in force, for the result */
     struct buf bundle;
 };
 

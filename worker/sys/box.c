@@ -34,6 +34,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "sys/caps.h"
+#include "sys/collect.h"
 #include "sys/mounts.h"
 #include "sys/ns.h"
 #include "sys/proc.h"
@@ -110,8 +111,8 @@ static void insert_sorted(int *list, size_t count, int fd)
 static int close_the_rest(struct init *in)
 {
     const struct box_child *c = in->child;
-    const int wanted[] = {c->report_fd, c->bundle_fd, c->stdio_fds[0],
-                          c->stdio_fds[1], c->stdio_fds[2]};
+    const int wanted[] = {c->report_fd,    c->bundle_fd,    c->stdio_fds[0],
+                          c->stdio_fds[1], c->stdio_fds[2], c->collection_fd};
     int keep[ARRAY_LEN(wanted)] = {0};
 
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
@@ -253,10 +254,17 @@ static const struct {
     {"verification", verify},
 };
 
+static void send_report(struct init *in)
+{
+    (void)!write(in->child->report_fd, &in->report, sizeof(in->report));
+}
+
 static NORETURN void finish(struct init *in)
 {
-    in->report.end_us = clock_mono_us();
-    (void)!write(in->child->report_fd, &in->report, sizeof(in->report));
+    if (in->report.end_us == 0) {
+        in->report.end_us = clock_mono_us();
+    }
+    send_report(in);
     _exit(0);
 }
 
@@ -397,7 +405,7 @@ static pid_t start_payload(struct init *in)
      * us run again. */
     in->report.exec_us = clock_mono_us();
     in->report.phase = BOX_PHASE_RUNNING;
-    (void)!write(in->child->report_fd, &in->report, sizeof(in->report));
+    send_report(in);
     pid_t pid = proc_spawn(&what, &failure);
 
     if (failure.step) {
@@ -417,11 +425,21 @@ static void reap_until(struct init *in, pid_t payload)
 
         if (pid == payload) {
             in->report.wait_status = (uint32_t)status;
+            in->report.end_us = clock_mono_us();
             return;
         }
         if (pid < 0 && errno != EINTR) {
             fail(in, BOX_PHASE_EXEC, "wait");
         }
+    }
+}
+
+/* Nothing of it may write on while the box is measured and its files are read:
+ * when all are killed and reaped, init is alone. */
+static void end_the_rest(void)
+{
+    (void)kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
     }
 }
 
@@ -452,6 +470,20 @@ static void count_io(struct init *in, int sign)
     }
 }
 
+/* The program's time is over, and so no limit of its may end this: whoever
+ * keeps them is told first. */
+static void collect_files(struct init *in)
+{
+    int out_fd = in->child->collection_fd;
+
+    if (out_fd < 0 || !collect_is_due(in->workspace_fd, &in->bundle)) {
+        return;
+    }
+    in->report.phase = BOX_PHASE_COLLECT;
+    send_report(in);
+    collect_run(in->workspace_fd, &in->bundle, out_fd);
+}
+
 void box_init(const struct box_child *child)
 {
     struct init in = {.child = child, .io_fd = -1};
@@ -466,10 +498,10 @@ void box_init(const struct box_child *child)
     count_io(&in, -1); /* what placing the files took is not the job's */
     pid_t payload = start_payload(&in);
     reap_until(&in, payload);
-    /* Nothing of it may write on while the box is measured. */
-    (void)kill(-1, SIGKILL);
-    in.report.phase = BOX_PHASE_DONE;
+    end_the_rest();
     in.report.full = mounts_full(&in.report.used_bytes);
     count_io(&in, 1);
+    collect_files(&in);
+    in.report.phase = BOX_PHASE_DONE;
     finish(&in);
 }

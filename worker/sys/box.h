@@ -35,6 +35,7 @@ struct box_child {
     int report_fd;
     int bundle_fd;
     int stdio_fds[3];
+    int collection_fd; /* where files go that come back, -1: none do */
 };
 
 /* Where a box is in its life; what failed when it failed there. */
@@ -44,6 +45,8 @@ enum box_phase {
     BOX_PHASE_EXEC,    /* the program could not be started */
     BOX_PHASE_DONE,    /* it ran; wait_status tells how it ended */
     BOX_PHASE_RUNNING, /* not an end: the program is being started */
+    /* As DONE, and all but init is dead; files are being brought back. */
+    BOX_PHASE_COLLECT,
 };
 
 /* Asked from the kernel by init itself, after the last layer. */
@@ -57,7 +60,7 @@ enum {
 #define BOX_VERIFIED_ALL 31u
 
 /* Init's message, one write of fewer than PIPE_BUF bytes: one at the start of
- * the program, one at the end. */
+ * the program, one when files are to come back, one at the end. */
 struct box_report {
     uint32_t phase;       /* enum box_phase */
     int32_t sys;          /* errno of the failure, 0 without one */

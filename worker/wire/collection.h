@@ -46,9 +46,10 @@ enum collection_left_kind {
     COLLECTION_LEFT_LINK,
     COLLECTION_LEFT_SPECIAL, /* fifo, socket, device */
     COLLECTION_LEFT_UNREADABLE,
-    COLLECTION_LEFT_DEEP,   /* folders too deep to be looked into */
-    COLLECTION_LEFT_LONG,   /* paths too long to be named */
-    COLLECTION_LEFT_MANY,   /* files over the number that may be named */
+    COLLECTION_LEFT_DEEP,      /* folders too deep to be looked into */
+    COLLECTION_LEFT_LONG,      /* paths too long to be named */
+    COLLECTION_LEFT_MANY,      /* files over the number that may be named */
+    COLLECTION_LEFT_NO_FOLDER, /* 1: the folder itself is none */
     COLLECTION_LEFT_UNSEEN, /* 1: there were more entries than are looked at */
     COLLECTION_LEFT_COUNT,
 };
