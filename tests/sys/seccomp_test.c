@@ -151,6 +151,19 @@ static struct seccomp_program oracle(uint32_t arch)
     return program;
 }
 
+/* libseccomp has one answer for all that no rule allows; for a call with rows
+ * ours is another. */
+static bool has_rows(uint32_t arch, int number)
+{
+    for (size_t i = 0; number >= 0 && i < seccomp_conditional_count; i++) {
+        if (seccomp_syscall_resolve_name_arch(
+                arch, seccomp_conditional[i].name) == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- libseccomp and ours say the same --------------------------------------
  */
 
@@ -164,6 +177,10 @@ static void compare(const struct pair *p, const struct seccomp_data *data)
     uint32_t ours = bpf_run(p->ours.code, p->ours.count, data, NULL);
     uint32_t theirs = bpf_run(p->theirs.code, p->theirs.count, data, NULL);
 
+    if (theirs == (SECCOMP_RET_ERRNO | ENOSYS) &&
+        has_rows(data->arch, data->nr)) {
+        theirs = SECCOMP_RET_ERRNO | EPERM;
+    }
     if (ours != theirs) {
         fail_msg("arch %x call %d args %llx %llx %llx: ours %x, theirs %x",
                  data->arch, data->nr, data->args[0], data->args[1],
@@ -321,7 +338,7 @@ static uint32_t model(const struct seccomp_bpf_spec *spec,
             return SECCOMP_RET_ALLOW;
         }
     }
-    return SECCOMP_RET_ERRNO | ENOSYS;
+    return SECCOMP_RET_ERRNO | EPERM;
 }
 
 /* From "all the same" to "no two neighbours alike", which takes jumps that do
@@ -498,12 +515,12 @@ static int half_allowed_calls(const struct seccomp_program *program)
 {
     (void)program;
     return syscall(SYS_socket, AF_VSOCK, SOCK_STREAM, 0) != -1 ||
-           errno != ENOSYS || syscall(SYS_socket, 16, SOCK_RAW, 15) != -1 ||
-           errno != ENOSYS || syscall(SYS_clone, CLONE_NEWUSER, 0) != -1 ||
-           errno != ENOSYS || syscall(SYS_personality, 8) != -1 ||
-           errno != ENOSYS ||
+           errno != EPERM || syscall(SYS_socket, 16, SOCK_RAW, 15) != -1 ||
+           errno != EPERM || syscall(SYS_clone, CLONE_NEWUSER, 0) != -1 ||
+           errno != EPERM || syscall(SYS_personality, 8) != -1 ||
+           errno != EPERM ||
            syscall(SYS_prlimit64, getppid(), 0, NULL, NULL) != -1 ||
-           errno != ENOSYS;
+           errno != EPERM;
 }
 
 static void test_kernel_agrees(void **state)

@@ -176,7 +176,7 @@ static bool is_same_call(const struct builder *b, size_t i, size_t j)
 }
 
 /* From the last row to the first: each goes on to the one behind it, the last
- * of a call to ENOSYS. */
+ * of a call to EPERM: the call is there, what was asked of it is not. */
 static void put_rows(struct builder *b)
 {
     size_t next = 0;
@@ -186,7 +186,7 @@ static void put_rows(struct builder *b)
         size_t yes = b->at[SECCOMP_BPF_ALLOW];
 
         if (i + 1 == b->spec->row_count || !is_same_call(b, i, i + 1)) {
-            next = b->at[SECCOMP_BPF_ENOSYS];
+            next = b->at[SECCOMP_BPF_EPERM];
         } else {
             next = drop_same_load(b, row, next);
         }

@@ -13,8 +13,8 @@ struct seccomp_test {
 };
 
 /* Allowed when all its tests pass. Rows of one call stand together and are
- * alternatives; when none holds, the call answers ENOSYS. A test without a
- * mask is not there; the first always is. */
+ * alternatives; when none holds, the call answers EPERM. A test without a mask
+ * is not there; the first always is. */
 struct seccomp_row {
     const char *name;
     struct seccomp_test tests[2];
