@@ -225,7 +225,7 @@ $(TESTS) $(SCHEMA_TESTS) $(SAMPLE): $(B)/%: $(B)/obj/%.o $(ARCHIVE)
 		-Wl,--start-group $(ARCHIVE) $(PKG_LIBS) -Wl,--end-group -lcmocka
 
 # Static and plain: they run in boxes where there may be no library.
-$(PROBES): build/probe/%: tests/probe/%.c
+$(PROBES): build/probe/%: tests/probe/%.c $(wildcard tests/probe/*.h)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -static $< -o $@
