@@ -222,6 +222,8 @@ static const struct probe probes[] = {
     {"mseal", "ENOSYS", CALL_INSIDE(NR_MSEAL, 0, 0, 0)},
     {"remap_file_pages", "ENOSYS",
      CALL(SYS_remap_file_pages, BAD, 4096, 0, 0, 0)},
+    {"mq_open", "ENOSYS", CALL(SYS_mq_open, BAD, 0, 0, 0)},
+    {"mq_unlink", "ENOSYS", CALL(SYS_mq_unlink, BAD)},
     {"calls nobody has heard of", "ENOSYS", HERE(try_unheard_of, NULL)},
     {"call -1", "ENOSYS", CALL_INSIDE(-1)},
 #ifdef SYS_lookup_dcookie

@@ -8,6 +8,7 @@
 #include <linux/random.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -377,6 +378,41 @@ static const char *try_tiocsti(const struct probe *p)
     return answer(ioctl((int)p->call[0], TIOCSTI, &c));
 }
 
+/* --- listening to others ---------------------------------------------------
+ */
+
+static const char *try_inotify(const struct probe *p)
+{
+    (void)p;
+    int fd = inotify_init1(0);
+
+    return fd < 0 ? answer(fd)
+                  : answer(inotify_add_watch(fd, "/usr/bin", IN_OPEN));
+}
+
+static const char *try_dnotify(const struct probe *p)
+{
+    int fd = open(p->arg, O_RDONLY | O_DIRECTORY);
+
+    return fd < 0 ? answer(fd) : answer(fcntl(fd, F_NOTIFY, DN_ACCESS));
+}
+
+static const char *try_lease(const struct probe *p)
+{
+    int fd = open(p->arg, O_RDONLY);
+
+    return fd < 0 ? answer(fd) : answer(fcntl(fd, F_SETLEASE, F_RDLCK));
+}
+
+/* Of the host's file system below /usr: all its dirty pages, at the price of
+ * all who write to it. */
+static const char *try_syncfs(const struct probe *p)
+{
+    int fd = open(p->arg, O_RDONLY);
+
+    return fd < 0 ? answer(fd) : answer(syncfs(fd));
+}
+
 /* --- its own ---------------------------------------------------------------
  */
 
@@ -545,6 +581,13 @@ static const struct probe probes[] = {
      HERE_WITH(try_ioctl, "/dev/random", RNDRESEEDCRNG)},
     {"TIOCSTI on stdin", "ENOTTY", HERE(try_tiocsti, NULL)},
     {"TIOCSTI on stdout", "ENOTTY", HERE_WITH(try_tiocsti, NULL, 1)},
+
+    /* Listening, and disturbing, through what is shared. */
+    {"inotify on /usr", "ENOSYS", ANYWHERE(try_inotify, NULL)},
+    {"dnotify on /usr", "EPERM", ANYWHERE(try_dnotify, "/usr/bin")},
+    {"lease of a file of the host", "EPERM",
+     ANYWHERE(try_lease, "/usr/bin/env")},
+    {"sync of /usr", "ENOSYS", ANYWHERE(try_syncfs, "/usr")},
 
     /* Its own may be called anything. */
     {"name with a newline", "there", HERE(try_odd_name, "a\nb")},

@@ -5,6 +5,7 @@
 #include "lib/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -44,7 +45,14 @@ static const uint64_t edges[] = {
     3,
     10,
     16,
+    17,
     38,
+    1024,
+    1026,
+    1027,
+    1028,
+    1033,
+    1040,
     40,
     SIGCHLD,
     CLONE_VM | CLONE_THREAD | SIGCHLD,
@@ -516,6 +524,9 @@ static int half_allowed_calls(const struct seccomp_program *program)
     (void)program;
     return syscall(SYS_socket, AF_VSOCK, SOCK_STREAM, 0) != -1 ||
            errno != EPERM || syscall(SYS_socket, 16, SOCK_RAW, 15) != -1 ||
+           errno != EPERM ||
+           syscall(SYS_socket, AF_INET, SOCK_STREAM, 132) != -1 ||
+           errno != EPERM || syscall(SYS_fcntl, 0, F_NOTIFY, 0) != -1 ||
            errno != EPERM || syscall(SYS_clone, CLONE_NEWUSER, 0) != -1 ||
            errno != EPERM || syscall(SYS_personality, 8) != -1 ||
            errno != EPERM ||

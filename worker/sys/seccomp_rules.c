@@ -8,10 +8,15 @@
 
 #include <linux/netlink.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "base/base.h"
 
+/* Not here: inotify. /usr is shared with the host and every other box, and a
+ * watch on it tells of all who open a file there; and the instances of all
+ * boxes count against the host's own user. Nor sync and syncfs, which write
+ * back what others have written. See decisions/2026-11-26-nothing-shared.md. */
 static const char *const files[] = {"access",
                                     "chdir",
                                     "chmod",
@@ -30,7 +35,6 @@ static const char *const files[] = {"access",
                                     "fchmod",
                                     "fchmodat",
                                     "fchmodat2",
-                                    "fcntl",
                                     "fdatasync",
                                     "flock",
                                     "fstat",
@@ -74,7 +78,6 @@ static const char *const files[] = {"access",
                                     "symlink",
                                     "symlinkat",
                                     "sync_file_range",
-                                    "syncfs",
                                     "tee",
                                     "truncate",
                                     "umask",
@@ -93,10 +96,6 @@ static const char *const files[] = {"access",
                                     "listxattr",
                                     "llistxattr",
                                     "memfd_create",
-                                    "inotify_add_watch",
-                                    "inotify_init",
-                                    "inotify_init1",
-                                    "inotify_rm_watch",
                                     NULL};
 
 /* On what a box can open: files, pipes, sockets, harmless devices. The ones
@@ -218,13 +217,12 @@ static const char *const sockets[] = {
     "recvmsg",     "sendmmsg",   "sendmsg", "sendto",   "setsockopt",
     "shutdown",    NULL};
 
-/* Its own ipc namespace, bounded by rlimits and the memory limit. */
+/* Its own ipc namespace, bounded by the memory limit. No POSIX message queues:
+ * Landlock, where it is, denies all, and the bytes of all boxes count against
+ * the host's own user. */
 static const char *const sysv_ipc[] = {
-    "mq_getsetattr", "mq_notify",  "mq_open", "mq_timedreceive",
-    "mq_timedsend",  "mq_unlink",  "msgctl",  "msgget",
-    "msgrcv",        "msgsnd",     "semctl",  "semget",
-    "semop",         "semtimedop", "shmat",   "shmctl",
-    "shmdt",         "shmget",     NULL};
+    "msgctl",     "msgget", "msgrcv", "msgsnd", "semctl", "semget", "semop",
+    "semtimedop", "shmat",  "shmctl", "shmdt",  "shmget", NULL};
 
 static const char *const system_facts[] = {"getrandom", "sysinfo", "uname",
                                            NULL};
@@ -241,7 +239,7 @@ const struct seccomp_group seccomp_allowed[] = {
     {"clocks; setting one is not here", clocks},
     {"pipes, polling, futexes", waiting},
     {"sockets, of the families below", sockets},
-    {"System V and POSIX IPC, in its own namespace", sysv_ipc},
+    {"System V IPC, in its own namespace", sysv_ipc},
     {"facts about the system", system_facts},
 };
 const size_t seccomp_allowed_count = ARRAY_LEN(seccomp_allowed);
@@ -251,18 +249,27 @@ const size_t seccomp_allowed_count = ARRAY_LEN(seccomp_allowed);
      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 /* Call numbers and families are int: the upper half is noise. */
 #define INT_BITS UINT64_C(0xffffffff)
+/* AF_INET is 2, AF_INET6 is 10: one row for both. */
+#define INTERNET_BITS (INT_BITS - (AF_INET ^ AF_INET6))
 
 const struct seccomp_row seccomp_conditional[] = {
     /* Threads and forks, but no namespaces: each is kernel surface that only
      * root used to reach. clone3 hides its flags behind a pointer: ENOSYS,
      * and libc falls back to clone. */
     {"clone", {{0, NEW_NAMESPACES, 0}}},
+    /* Locks, flags, copies, the size of a pipe, seals. Not 1024 to 1027: leases
+     * and F_NOTIFY, which is inotify by another name. */
+    {"fcntl", {{1, INT_BITS - 63, 0}}},
+    {"fcntl", {{1, INT_BITS - 3, 1028}}},
+    {"fcntl", {{1, INT_BITS - 7, 1032}}},
     /* AF_VSOCK is not held by a network namespace and reaches the
-     * hypervisor; AF_ALG, AF_PACKET, AF_CAN ... are surface. Netlink: routes
-     * only, for getifaddrs(). */
+     * hypervisor; AF_ALG, AF_PACKET, AF_CAN ... are surface, and so are the
+     * protocols beside TCP and UDP: asking for SCTP or L2TP has the kernel
+     * load it. Netlink: routes only, for getifaddrs(). */
     {"socket", {{0, INT_BITS, AF_UNIX}}},
-    {"socket", {{0, INT_BITS, AF_INET}}},
-    {"socket", {{0, INT_BITS, AF_INET6}}},
+    {"socket", {{0, INTERNET_BITS, AF_INET}, {2, INT_BITS, IPPROTO_IP}}},
+    {"socket", {{0, INTERNET_BITS, AF_INET}, {2, INT_BITS, IPPROTO_TCP}}},
+    {"socket", {{0, INTERNET_BITS, AF_INET}, {2, INT_BITS, IPPROTO_UDP}}},
     {"socket", {{0, INT_BITS, AF_NETLINK}, {2, INT_BITS, NETLINK_ROUTE}}},
     {"socketpair", {{0, INT_BITS, AF_UNIX}}},
     /* Its own limits only: a job that set those of its init, same user, could
