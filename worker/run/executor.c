@@ -196,15 +196,12 @@ static int poll_stream(struct tap *stream, struct err *e)
     return 0;
 }
 
+/* Of its own, also when it is empty: flags and locks on a shared one would
+ * reach from box to box, and /dev/null of the host may not be opened again
+ * (/dev/stdin) by a job whose Landlock rules end at its own root. */
 static int open_input(struct view input, int *out_fd, struct err *e)
 {
-    if (input.len > 0) {
-        return fd_memfd_sealed("stdin", input.data, input.len, out_fd, e);
-    }
-    /* A description of its own: flags and locks on a shared one would reach
-     * from box to box. */
-    *out_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return *out_fd < 0 ? err_sys(e, "stdin") : 0;
+    return fd_memfd_sealed("stdin", input.data, input.len, out_fd, e);
 }
 
 static void close_fds(int *fds, size_t count)
