@@ -35,14 +35,14 @@
 #define PROBE_LOOPBACK     4u
 
 #define PROGRAMS_MAX    16
-#define PROBES_MAX      400
+#define PROBES_MAX      600
 #define PROGRAM_BYTES   (4u << 20)
 #define LIST_BYTES      (1u << 20)
 #define OUTSIDE_LIMIT_S 20
 #define PORT_BYTES      16
 /* So that probes that get lost are missed. */
-#define FEWEST_PROBES  150
-#define FEWEST_OUTSIDE 80
+#define FEWEST_PROBES  450
+#define FEWEST_OUTSIDE 200
 
 struct program {
     const char *name;
