@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # bench.sh - the measurements run and say what they should; no figure is
-# judged here, because a test machine has other work. timeout: 180
+# judged here, because a test machine has other work.
+# timeout: 400
 # shellcheck disable=SC2317 # called through check
 set -u
 # shellcheck source=tests/lib/tap.sh
@@ -25,6 +26,23 @@ for name in sys.argv[2:]:
     value = found[0]["value"]
     # box_idle_kb is not known before boxes are prepared ahead
     assert isinstance(value, (int, float)) or name == "box_idle_kb", found[0]
+PYTHON
+}
+
+# peers FILE: what is said of those that could not be measured
+peers() {
+    /usr/bin/python3 - "$@" <<'PYTHON'
+import json
+import sys
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    rows = {row["name"]: row for row in json.load(file)}
+assert rows["peer_bwrap_us"]["ratio"] > 1, rows["peer_bwrap_us"]
+assert "the best is bwrap" in rows["box_over_best_peer"]["note"]
+for name, words in (("crun", "no luck"), ("runc", "not installed")):
+    row = rows[f"peer_{name}_us"]
+    assert row["value"] is None and words in row["note"], row
+    assert f"peer_{name}_cpu_us" not in rows
 PYTHON
 }
 
@@ -62,6 +80,19 @@ check "one box alone, for profilers" exits_with 0 "$FORKYARD" bench-box \
 check "... says its time" grep -qE '^[0-9]+ us$' "$out"
 check "... wants a program and a number" exits_with 2 "$FORKYARD" bench-box \
     /usr/bin/true 0
+# Only these two are found: one that runs what comes last, one that cannot.
+mkdir "$TMPDIR/peers"
+# shellcheck disable=SC2016 # for the script
+printf '#!/bin/bash\nexec "${@: -1}"\n' >"$TMPDIR/peers/bwrap"
+printf '#!/bin/bash\necho "no luck" >&2\nexit 3\n' >"$TMPDIR/peers/crun"
+chmod +x "$TMPDIR/peers/"*
+check "peers" exits_with 0 env PATH="$TMPDIR/peers" "$FORKYARD" bench \
+    --only peers --rounds 1 --json
+check "... are measured when they run" names "$out" peer_bwrap_us \
+    peer_bwrap_cpu_us peer_forkyard_us box_over_best_peer \
+    box_over_best_peer_cpu
+check "... and named when not" peers "$out"
+check "... leave nothing" is "$(find "$TMPDIR" -name "forkyard-bench*")" ""
 check "latency" exits_with 0 "$FORKYARD" bench --only latency --samples 10 \
     --idle 100ms --json --out "$TMPDIR/made/bench.json"
 check "... has its figures" names "$out" echo_p50_ms echo_p99_ms job_p50_ms \

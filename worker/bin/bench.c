@@ -36,7 +36,7 @@ static const struct cli_option options_table[] = {
      "the no-op to run; default bench/noop beside this program, or "
      "/usr/bin/true; for the boxes alone always the latter"},
     {"only", 0, CLI_TEXT, offsetof(struct options, only), "PHASE",
-     "box, latency, throughput or memory"},
+     "box, peers, latency, throughput or memory"},
     {"samples", 0, CLI_UINT, offsetof(struct options, samples), "N",
      "jobs and echoes for the latencies; default 400"},
     {"rounds", 0, CLI_UINT, offsetof(struct options, rounds), "N",
@@ -52,7 +52,7 @@ static const struct cli_spec spec = {
     .name = "bench",
     .summary = "measure this program on this machine",
     .usage = "bench [--out FILE] [--only PHASE] [--jobs N] [--json]",
-    .about = "Starts fleets of its own and stops them. Takes about three "
+    .about = "Starts fleets of its own and stops them. Takes a few "
              "minutes; nothing else\nshould run meanwhile.",
     .example = "bench --only throughput\n"
                "bench --jobs 100000 --only memory",
@@ -64,9 +64,8 @@ static const struct {
     int (*run)(const struct bench_spec *spec, struct bench_report *report,
                struct err *e);
 } phases[] = {
-    {"box", bench_phases_box},
-    {"latency", bench_phases_latency},
-    {"throughput", bench_phases_throughput},
+    {"box", bench_phases_box},         {"peers", bench_phases_peers},
+    {"latency", bench_phases_latency}, {"throughput", bench_phases_throughput},
     {"memory", bench_phases_memory},
 };
 
@@ -97,7 +96,8 @@ static void check_options(const struct options *o)
         is_known |= !strcmp(o->only, phases[i].name);
     }
     if (!is_known) {
-        cli_usage_error(&spec, "--only: box, latency, throughput or memory");
+        cli_usage_error(&spec, "--only: box, peers, latency, throughput or "
+                               "memory");
     }
     if (o->samples < 10 || o->rounds < 1 || o->jobs < 100) {
         cli_usage_error(&spec, "at least 10 samples, 1 round, 100 jobs");

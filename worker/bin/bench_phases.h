@@ -24,6 +24,9 @@ struct bench_spec {
 /* box_*. First: it forks launchers, and the others start threads. */
 int bench_phases_box(const struct bench_spec *spec, struct bench_report *report,
                      struct err *e) MUST_USE;
+/* peer_*, box_over_best_peer: other sandboxes, those that are installed. */
+int bench_phases_peers(const struct bench_spec *spec,
+                       struct bench_report *report, struct err *e) MUST_USE;
 /* echo_*, job_*, box_over_spawn, and then the idle engine. */
 int bench_phases_latency(const struct bench_spec *spec,
                          struct bench_report *report, struct err *e) MUST_USE;
