@@ -7,6 +7,7 @@
 #include "sys/hostcheck.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -20,6 +21,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
+#include "base/fd.h"
 #include "sys/cgroup.h"
 #include "sys/proc.h"
 
@@ -188,6 +190,27 @@ static bool probe_landlock(const struct row *row,
     return true;
 }
 
+bool hostcheck_core_stays(const char *core_pattern)
+{
+    return core_pattern[0] != '@';
+}
+
+/* A file is bounded by RLIMIT_CORE, and a handler behind a pipe is not started
+ * where that is 1. A socket is connected to whatever the limit, and is sent
+ * all of the core. */
+static bool probe_core(const struct row *row, const struct hostcheck_spec *spec,
+                       char *detail, size_t size)
+{
+    (void)row;
+    (void)spec;
+    if (fd_read_small(AT_FDCWD, "/proc/sys/kernel/core_pattern", detail, size) <
+        0) {
+        return say_errno(errno, detail, size);
+    }
+    detail[strcspn(detail, "\n")] = 0;
+    return hostcheck_core_stays(detail);
+}
+
 static bool probe_cgroup(const struct row *row,
                          const struct hostcheck_spec *spec, char *detail,
                          size_t size)
@@ -238,6 +261,9 @@ static const struct row rows[] = {
     {"landlock", "file access rules", false, probe_landlock, 0,
      "add landlock to the kernel's lsm= list; without it boxes lack their "
      "second wall"},
+    {"core", "crashes that stay in their box", false, probe_core, 0,
+     "sysctl -w kernel.core_pattern=core, or a pipe: through a socket (@) each "
+     "crash of a job is sent to the host's handler"},
 };
 
 const size_t hostcheck_count = ARRAY_LEN(rows);

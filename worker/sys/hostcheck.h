@@ -21,6 +21,9 @@ struct hostcheck_fact {
     const char *remedy;
 };
 
+/* False when kernel.core_pattern sends the crashes of boxes to the host. */
+bool hostcheck_core_stays(const char *core_pattern);
+
 extern const size_t hostcheck_count;
 
 /* Probes fact number `index`. Makes short-lived children; must be called from
