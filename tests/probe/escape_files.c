@@ -404,6 +404,20 @@ static const char *try_lease(const struct probe *p)
     return fd < 0 ? answer(fd) : answer(fcntl(fd, F_SETLEASE, F_RDLCK));
 }
 
+/* The worker made the pipe and pays for it. */
+static const char *try_pipe_size(const struct probe *p)
+{
+    return answer(fcntl((int)p->call[0], F_SETPIPE_SZ, 1 << 20));
+}
+
+static const char *try_pipe_sizes(const struct probe *p)
+{
+    int fds[2];
+
+    (void)p;
+    return pipe(fds) < 0 ? answer(-1) : say("%d", fcntl(fds[0], F_GETPIPE_SZ));
+}
+
 /* Of the host's file system below /usr: all its dirty pages, at the price of
  * all who write to it. */
 static const char *try_syncfs(const struct probe *p)
@@ -587,6 +601,8 @@ static const struct probe probes[] = {
     {"dnotify on /usr", "EPERM", ANYWHERE(try_dnotify, "/usr/bin")},
     {"lease of a file of the host", "EPERM",
      ANYWHERE(try_lease, "/usr/bin/env")},
+    {"size of its output", "EPERM", HERE_WITH(try_pipe_size, NULL, 1)},
+    {"size of a pipe of its own", "65536", HERE(try_pipe_sizes, NULL)},
     {"sync of /usr", "ENOSYS", ANYWHERE(try_syncfs, "/usr")},
 
     /* Its own may be called anything. */

@@ -6,6 +6,7 @@
  * costs nothing. */
 #include "sys/seccomp_rules.h"
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
@@ -257,11 +258,12 @@ const struct seccomp_row seccomp_conditional[] = {
      * root used to reach. clone3 hides its flags behind a pointer: ENOSYS,
      * and libc falls back to clone. */
     {"clone", {{0, NEW_NAMESPACES, 0}}},
-    /* Locks, flags, copies, the size of a pipe, seals. Not 1024 to 1027: leases
-     * and F_NOTIFY, which is inotify by another name. */
+    /* Locks, flags, copies, seals. Not 1024 to 1027: leases and F_NOTIFY, which
+     * is inotify by another name. Nor 1031, the size of a pipe: those of
+     * stdout and stderr count against the worker's user. */
     {"fcntl", {{1, INT_BITS - 63, 0}}},
-    {"fcntl", {{1, INT_BITS - 3, 1028}}},
-    {"fcntl", {{1, INT_BITS - 7, 1032}}},
+    {"fcntl", {{1, INT_BITS, F_DUPFD_CLOEXEC}}},
+    {"fcntl", {{1, INT_BITS - 7, F_GETPIPE_SZ}}},
     /* AF_VSOCK is not held by a network namespace and reaches the
      * hypervisor; AF_ALG, AF_PACKET, AF_CAN ... are surface, and so are the
      * protocols beside TCP and UDP: asking for SCTP or L2TP has the kernel
