@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* escape_calls.c - system calls that a box has no business with. What must
- * not be answers EPERM; what a program can do without, and every call that
- * this kernel or a later one may have besides, answers ENOSYS. */
+ * not be answers EPERM, or ends the job; what a program can do without, and
+ * every call that this kernel or a later one may have besides, answers ENOSYS.
+ */
 #include "probe.h"
 
 #include <linux/bpf.h>
@@ -135,13 +136,13 @@ static const struct probe probes[] = {
      CALL(SYS_mount_setattr, AT_FDCWD, BAD, 0, BAD, 32)},
     {"statmount", "ENOSYS", CALL_INSIDE(NR_STATMOUNT, BAD, BAD, 64, 0)},
     {"listmount", "ENOSYS", CALL_INSIDE(NR_LISTMOUNT, BAD, BAD, 64, 0)},
-    {"swapon", "EPERM", CALL(SYS_swapon, BAD, 0)},
-    {"swapoff", "EPERM", CALL(SYS_swapoff, BAD)},
+    {"swapon", "ends the job: swapon", CALL(SYS_swapon, BAD, 0)},
+    {"swapoff", "ends the job: swapoff", CALL(SYS_swapoff, BAD)},
     {"quotactl", "EPERM", CALL(SYS_quotactl, 0x80000100, BAD, 0, BAD)},
     {"quotactl_fd", "EPERM", CALL(SYS_quotactl_fd, -1, 0, 0, BAD)},
     {"name_to_handle_at", "EPERM",
      CALL(SYS_name_to_handle_at, AT_FDCWD, BAD, BAD, BAD, 0)},
-    {"open_by_handle_at", "EPERM",
+    {"open_by_handle_at", "ends the job: open_by_handle_at",
      CALL(SYS_open_by_handle_at, AT_FDCWD, BAD, 0)},
     {"setxattr", "ENOSYS", CALL(SYS_setxattr, BAD, BAD, BAD, 1, 0)},
     {"fsetxattr", "ENOSYS", CALL(SYS_fsetxattr, -1, BAD, BAD, 1, 0)},
@@ -199,7 +200,7 @@ static const struct probe probes[] = {
     {"add_key", "EPERM", CALL(SYS_add_key, BAD, BAD, BAD, 1, 0)},
     {"request_key", "EPERM", CALL(SYS_request_key, BAD, BAD, BAD, 0)},
     {"keyctl", "EPERM", CALL(SYS_keyctl, 0, -3, 0, 0, 0)},
-    {"bpf", "EPERM", CALL(SYS_bpf, BPF_PROG_LOAD, BAD, 64)},
+    {"bpf", "ends the job: bpf", CALL(SYS_bpf, BPF_PROG_LOAD, BAD, 64)},
     {"perf_event_open", "EPERM", CALL(SYS_perf_event_open, BAD, 0, -1, -1, 0)},
     {"userfaultfd", "EPERM", CALL(SYS_userfaultfd, 0)},
     {"userfaultfd, user faults", "EPERM",
@@ -236,11 +237,16 @@ static const struct probe probes[] = {
     {"clock_adjtime", "EPERM", CALL(SYS_clock_adjtime, 0, BAD)},
     {"clock_settime", "EPERM", CALL(SYS_clock_settime, 0, BAD)},
     {"settimeofday", "EPERM", CALL(SYS_settimeofday, BAD, BAD)},
-    {"init_module", "EPERM", CALL(SYS_init_module, BAD, 1, BAD)},
-    {"finit_module", "EPERM", CALL(SYS_finit_module, -1, BAD, 0)},
-    {"delete_module", "EPERM", CALL(SYS_delete_module, BAD, 0)},
-    {"kexec_load", "EPERM", CALL(SYS_kexec_load, 0, 1 << 20, BAD, 0)},
-    {"kexec_file_load", "EPERM", CALL(SYS_kexec_file_load, -1, -1, 1, BAD, 0)},
+    {"init_module", "ends the job: init_module",
+     CALL(SYS_init_module, BAD, 1, BAD)},
+    {"finit_module", "ends the job: finit_module",
+     CALL(SYS_finit_module, -1, BAD, 0)},
+    {"delete_module", "ends the job: delete_module",
+     CALL(SYS_delete_module, BAD, 0)},
+    {"kexec_load", "ends the job: kexec_load",
+     CALL(SYS_kexec_load, 0, 1 << 20, BAD, 0)},
+    {"kexec_file_load", "ends the job: kexec_file_load",
+     CALL(SYS_kexec_file_load, -1, -1, 1, BAD, 0)},
     {"reboot", "EPERM", CALL(SYS_reboot, 0, 0, 0, 0)},
     {"reboot, rightly asked", "EPERM",
      CALL_INSIDE(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
@@ -259,8 +265,8 @@ static const struct probe probes[] = {
     {"personality of 32 bits", "EPERM", CALL(SYS_personality, PER_LINUX32)},
 
 #ifdef __x86_64__
-    {"ioperm", "EPERM", CALL(SYS_ioperm, 0x80, 1, 1)},
-    {"iopl", "EPERM", CALL(SYS_iopl, 3)},
+    {"ioperm", "ends the job: ioperm", CALL(SYS_ioperm, 0x80, 1, 1)},
+    {"iopl", "ends the job: iopl", CALL(SYS_iopl, 3)},
     {"port 0x80", "SIGSEGV", HERE(try_port, NULL)},
     {"modify_ldt", "ENOSYS", CALL(SYS_modify_ldt, 0, BAD, 1)},
     {"set_thread_area", "ENOSYS", CALL_INSIDE(SYS_set_thread_area, BAD)},
@@ -271,9 +277,10 @@ static const struct probe probes[] = {
     {"create_module", "EPERM", CALL(SYS_create_module, BAD, 1)},
     {"nfsservctl", "EPERM", CALL(SYS_nfsservctl, 0, BAD, BAD)},
     {"mknod of a device", "EPERM", CALL(SYS_mknod, BAD, 0020666, 0x103)},
-    {"i386 call", "SIGSYS", ANYWHERE(try_i386, NULL)},
-    {"i386 call from 32-bit code", "SIGSYS", ANYWHERE(try_32_bits, NULL)},
-    {"x32 call", "SIGSYS", ANYWHERE(try_x32, NULL)},
+    {"i386 call", "ends the job: i386:getpid", ANYWHERE(try_i386, NULL)},
+    {"i386 call from 32-bit code", "ends the job: i386:exit",
+     ANYWHERE(try_32_bits, NULL)},
+    {"x32 call", "ends the job: x32:getpid", ANYWHERE(try_x32, NULL)},
 #endif
 };
 

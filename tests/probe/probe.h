@@ -40,7 +40,9 @@
 
 struct probe {
     const char *name;
-    const char *want; /* "A or B" where kernels differ */
+    /* "A or B" where kernels differ; "ends the job: CALL", and then there is
+     * no answer. */
+    const char *want;
     const char *(*run)(const struct probe *p);
     unsigned flags;
     const char *arg; /* mostly a path */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,32 @@ static void landlock_is_as_said(void **state)
     assert_int_equal(run.ready.landlock, landlock_abi());
     assert_int_equal(r.ended.report.landlock, run.ready.landlock);
     assert_string_equal(r.out, run.ready.landlock >= 5 ? "13\n" : "25\n");
+}
+
+/* By a process that its program does not wait for; the box goes with it. */
+static void a_call_ends_the_job(void **state)
+{
+    char code[256];
+    const char *argv[] = {"/usr/bin/python3", "-c", code, NULL};
+    const struct boxrun_job job = {.argv = argv, .limits = boxrun_limits};
+
+    (void)state;
+    (void)snprintf(code, sizeof(code),
+                   "import ctypes, os, time\n"
+                   "if os.fork() == 0: ctypes.CDLL(None).syscall(%d, 0)\n"
+                   "else: time.sleep(600)\n"
+                   "print('never', flush=True)",
+                   SYS_bpf);
+    boxrun_run(&run, &job, &r);
+    assert_string_equal(r.out, "");
+    assert_int_equal(r.ended.report.phase, BOX_PHASE_DONE);
+    assert_int_equal(r.ended.report.tells_calls, 1);
+    assert_int_equal(r.ended.report.has_call, 1);
+    assert_int_equal(r.ended.report.call.number, SYS_bpf);
+    assert_int_equal(r.ended.report.wait_status, SIGSYS);
+    boxrun_sh(&run, "kill -SYS $$", &r);
+    assert_int_equal(r.ended.report.has_call, 0);
+    assert_int_equal(r.ended.report.wait_status, SIGSYS);
 }
 
 /* Each script prints what it finds; the output must be exactly this. */
@@ -341,6 +368,7 @@ static void loopback_only_when_asked(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(runs_and_reports),
+    cmocka_unit_test(a_call_ends_the_job),
     cmocka_unit_test(landlock_is_as_said),
     cmocka_unit_test(looks_right_inside),
     cmocka_unit_test(no_core_handler_is_started),

@@ -317,6 +317,23 @@ static int close_boxes(void **state)
     return 0;
 }
 
+#define ENDS_THE_JOB "ends the job: "
+
+static void expect_violation(const struct probe *probe,
+                             const struct box_report *report, const char *out)
+{
+    char call[64] = "nothing";
+
+    if (report->has_call) {
+        seccomp_call_name(&report->call, call, sizeof(call));
+    }
+    if (strcmp(call, probe->want + strlen(ENDS_THE_JOB)) != 0) {
+        fail_msg("%s, %s: want '%s', got '%s', ended by %s (status %x)",
+                 probe->title, way_name, probe->want, out, call,
+                 report->wait_status);
+    }
+}
+
 static void in_a_box(void **state)
 {
     static struct boxrun_result r;
@@ -335,6 +352,10 @@ static void in_a_box(void **state)
     };
 
     boxrun_run(&run, &job, &r);
+    if (strncmp(probe->want, ENDS_THE_JOB, strlen(ENDS_THE_JOB)) == 0) {
+        expect_violation(probe, &r.ended.report, r.out);
+        return;
+    }
     if (!r.ended.has_report || r.ended.report.phase != BOX_PHASE_DONE ||
         r.ended.report.wait_status != 0) {
         fail_msg("%s, %s: want '%s', got '%s' (phase %u step '%s' errno %d "

@@ -150,6 +150,8 @@ static struct seccomp_program oracle(uint32_t arch)
                   seccomp_allowed_count);
     oracle_groups(ctx, arch, SCMP_ACT_ERRNO(EPERM), seccomp_forbidden,
                   seccomp_forbidden_count);
+    oracle_groups(ctx, arch, SCMP_ACT_KILL_PROCESS, seccomp_ending,
+                  seccomp_ending_count);
     for (size_t i = 0; i < seccomp_conditional_count; i++) {
         oracle_add(ctx, arch, SCMP_ACT_ALLOW, seccomp_conditional[i].name,
                    &seccomp_conditional[i]);
@@ -464,7 +466,9 @@ static int in_child(int (*body)(const struct seccomp_program *))
     assert_true(pid >= 0);
     if (pid == 0) {
         (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-        if (seccomp_apply(&program) < 0) {
+        int listener_fd = -1;
+
+        if (seccomp_apply(&program, &listener_fd) < 0) {
             _exit(99);
         }
         _exit(body(&program));
@@ -494,7 +498,8 @@ static int refused_calls(const struct seccomp_program *program)
     for (data.nr = -1; data.nr <= CALLS_MAX; data.nr++) {
         uint32_t want = bpf_run(program->code, program->count, &data, NULL);
 
-        if (want == SECCOMP_RET_ALLOW || is_never_filtered(data.nr)) {
+        if (want == SECCOMP_RET_ALLOW || want == SECCOMP_RET_KILL_PROCESS ||
+            is_never_filtered(data.nr)) {
             continue;
         }
         errno = 0;
@@ -542,6 +547,92 @@ static void test_kernel_agrees(void **state)
     assert_int_equal(in_child(half_allowed_calls), 0);
 }
 
+/* The one that `number` of the list is. */
+static int ending_call(size_t number)
+{
+    for (size_t i = 0; i < seccomp_ending_count; i++) {
+        for (const char *const *n = seccomp_ending[i].names; *n; n++) {
+            if (number-- == 0) {
+                return seccomp_syscall_resolve_name(*n);
+            }
+        }
+    }
+    return 0;
+}
+
+static size_t ending_number;
+
+static int make_ending_call(const struct seccomp_program *program)
+{
+    (void)program;
+    (void)syscall(ending_call(ending_number), -1, -1, -1, -1);
+    return 0;
+}
+
+static void test_ending_calls_kill(void **state)
+{
+    (void)state;
+    for (ending_number = 0; ending_call(ending_number); ending_number++) {
+        if (ending_call(ending_number) > 0) {
+            assert_int_equal(in_child(make_ending_call) & 0x7f, SIGSYS);
+        }
+    }
+    assert_in_range(ending_number, 8, 20);
+}
+
+/* Boxes have the same program, and a listener. */
+static void test_boxes_listen(void **state)
+{
+    struct seccomp_program plain;
+    struct seccomp_set set;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(seccomp_compile(&set, &e), 0);
+    for (uint32_t i = 0; i < SECCOMP_PROFILES; i++) {
+        assert_int_equal(
+            seccomp_compile_for(seccomp_arch_native(), i, &plain, &e), 0);
+        assert_int_equal(set.programs[i].count, plain.count);
+        for (size_t k = 0; k < plain.count; k++) {
+            struct sock_filter *at = &plain.code[k];
+
+            if (at->code == BPF_RET && at->k == SECCOMP_RET_KILL_PROCESS) {
+                at->k = SECCOMP_RET_USER_NOTIF;
+            }
+        }
+        assert_memory_equal(set.programs[i].code, plain.code,
+                            plain.count * sizeof(*plain.code));
+        seccomp_done(&plain);
+    }
+    seccomp_set_done(&set);
+}
+
+static void test_calls_have_names(void **state)
+{
+    static const struct {
+        struct seccomp_call call;
+        const char *want;
+    } rows[] = {
+        {{AUDIT_ARCH_X86_64, 321}, "bpf"},
+        {{AUDIT_ARCH_X86_64, 999}, "999"},
+        {{AUDIT_ARCH_X86_64, 0x40000000 + 39}, "x32:getpid"},
+        {{AUDIT_ARCH_X86_64, 0x40000000 + 999}, "x32:999"},
+        {{AUDIT_ARCH_I386, 20}, "i386:getpid"},
+        {{AUDIT_ARCH_I386, 9999}, "i386:9999"},
+        {{1, 20}, "other:20"},
+    };
+    char name[64];
+
+    (void)state;
+    if (seccomp_arch_native() != AUDIT_ARCH_X86_64) {
+        skip();
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        seccomp_call_name(&rows[i].call, name, sizeof(name));
+        assert_string_equal(name, rows[i].want);
+    }
+}
+
 #ifdef __x86_64__
 static int x32_call(const struct seccomp_program *program)
 {
@@ -578,6 +669,9 @@ int main(void)
         cmocka_unit_test(test_any_rules),
         cmocka_unit_test(test_wrong_rules_are_refused),
         cmocka_unit_test(test_kernel_agrees),
+        cmocka_unit_test(test_ending_calls_kill),
+        cmocka_unit_test(test_boxes_listen),
+        cmocka_unit_test(test_calls_have_names),
 #ifdef __x86_64__
         cmocka_unit_test(test_foreign_calls_kill),
 #endif

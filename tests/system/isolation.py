@@ -145,6 +145,25 @@ def surroundings(seen):
     assert seen["host"] != os.uname().nodename, seen["host"]
 
 
+BREAK_OUT = r"""
+import ctypes, os, time
+if os.fork() == 0:
+    ctypes.CDLL(None).syscall(321, 0)  # bpf
+time.sleep(60)
+"""
+
+
+def violation(fleet):
+    """A call that no job may make ends it, whichever process makes it."""
+    result = fleet.run(language="python", code=BREAK_OUT)
+    conforms("result", result)
+    same((result["status"], result["termination"]),
+         ("security_violation", {"by": "seccomp", "syscall": "bpf"}), "ending")
+    same(result["signal"]["name"], "SIGSYS", "signal")
+    result = fleet.run(language="shell", code="kill -SYS $$")
+    same(result["status"], "signalled", "its own signal")
+
+
 # ---- two at the same time --------------------------------------------------
 
 # The victim leaves everything that could be found, and waits to be killed.
@@ -274,6 +293,8 @@ def cases(tap, fleet, who, low, high):
              seen)
     tap.case(f"{who}: two jobs do not see each other", two_jobs, fleet,
              high - low > 1)
+    if os.uname().machine == "x86_64":
+        tap.case(f"{who}: a call that ends the job", violation, fleet)
     tap.case(f"{who}: an exception is a result like any", lambda: same(
         fleet.run(language="python", code="1/0")["status"], "nonzero_exit"))
     if high - low > 1:

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <linux/audit.h>
 #include <signal.h>
 #include <string.h>
 
@@ -43,11 +44,13 @@ struct row {
     const char *reason; /* part of it */
 };
 
-#define RAN(word)                                                              \
+#define RAN_AND(word, ...)                                                     \
     .has_report = 1, .report = {.phase = BOX_PHASE_DONE,                       \
                                 .wait_status = (word),                         \
                                 .exec_us = 1000,                               \
-                                .end_us = 2500000}
+                                .end_us = 2500000,                             \
+                                __VA_ARGS__}
+#define RAN(word) RAN_AND(word, .sys = 0)
 
 static const struct row rows[] = {
     {"exit 0", {RAN(EXITED(0))}, 0, STATUS_SUCCESS, NONE, NONE, 0, ""},
@@ -177,6 +180,23 @@ static const struct row rows[] = {
      0,
      STATUS_SECURITY_VIOLATION,
      STATUS_BY_SECCOMP,
+     NONE,
+     0,
+     "SIGSYS"},
+    {"a call that ends the job",
+     {RAN_AND(KILLED(SIGSYS), .tells_calls = 1, .has_call = 1,
+              .call = {AUDIT_ARCH_I386, 20})},
+     0,
+     STATUS_SECURITY_VIOLATION,
+     STATUS_BY_SECCOMP,
+     NONE,
+     0,
+     "system call i386:getpid: no job may make it"},
+    {"a signal like the filter's, and not its",
+     {RAN_AND(KILLED(SIGSYS), .tells_calls = 1)},
+     0,
+     STATUS_SIGNALLED,
+     STATUS_BY_SELF,
      NONE,
      0,
      "SIGSYS"},

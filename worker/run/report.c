@@ -142,6 +142,9 @@ static void add_verdict(struct result *out, const struct verdict *v)
     }
     out->termination.present = true;
     out->termination.by = (int)v->by;
+    if (v->call[0]) {
+        out->termination.syscall = view_of(v->call);
+    }
     if (v->has_limit) {
         out->termination.limit = (int)v->limit;
         out->termination.limit_value = v->limit_value;

@@ -176,8 +176,12 @@ static bool is_disk(const struct verdict_facts *f, struct verdict *v)
 
 static bool is_security(const struct verdict_facts *f, struct verdict *v)
 {
-    if (own_signal(f) != SIGSYS) {
-        return false;
+    const struct box_report *r = &f->ended->report;
+
+    if (r->has_call) {
+        seccomp_call_name(&r->call, v->call, sizeof(v->call));
+    } else if (r->tells_calls || own_signal(f) != SIGSYS) {
+        return false; /* a SIGSYS that is not the filter's is the job's own */
     }
     v->has_termination = true;
     v->by = STATUS_BY_SECCOMP;
@@ -287,6 +291,9 @@ static void say(const struct verdict_facts *f, struct verdict *v)
         (void)snprintf(v->reason, sizeof(v->reason),
                        "the box ended without a report (status 0x%x)",
                        f->ended->init_status);
+    } else if (v->call[0]) {
+        (void)snprintf(v->reason, sizeof(v->reason),
+                       "system call %s: no job may make it", v->call);
     } else if (v->signal_number) {
         const char *name = verdict_signal_name(v->signal_number);
         (void)snprintf(v->reason, sizeof(v->reason), "signal %d (%s)",

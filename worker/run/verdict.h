@@ -39,6 +39,7 @@ struct verdict {
     enum status_limit limit;
     uint64_t limit_value;
     uint64_t measured_value;
+    char call[64]; /* the system call that ended the job, or "" */
     char reason[256];
 };
 

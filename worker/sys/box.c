@@ -38,6 +38,7 @@
 #include "sys/mounts.h"
 #include "sys/ns.h"
 #include "sys/proc.h"
+#include "sys/reaper.h"
 #include "wire/bundle.h"
 
 #define HOST_NAME "box"
@@ -49,7 +50,8 @@ struct init {
     char **argv;
     char **envp;
     const char *cwd;
-    int io_fd; /* /proc/self/io */
+    int io_fd;       /* /proc/self/io */
+    int listener_fd; /* calls that end the job */
     int workspace_fd;
 };
 
@@ -194,7 +196,11 @@ static int drop_caps(struct init *in)
 
 static int filter_calls(struct init *in)
 {
-    return seccomp_apply(in->child->seccomp);
+    if (seccomp_apply(in->child->seccomp, &in->listener_fd) < 0) {
+        return -1;
+    }
+    in->report.tells_calls = in->listener_fd >= 0;
+    return 0;
 }
 
 /* What is claimed is asked from the kernel, not remembered. */
@@ -403,6 +409,9 @@ static pid_t start_payload(struct init *in)
     };
     /* Before, not after: a short program has ended before a busy machine lets
      * us run again. */
+    if (reaper_prepare() < 0) {
+        fail(in, BOX_PHASE_EXEC, "signals");
+    }
     in->report.exec_us = clock_mono_us();
     in->report.phase = BOX_PHASE_RUNNING;
     send_report(in);
@@ -417,21 +426,18 @@ static pid_t start_payload(struct init *in)
 }
 
 /* Orphans come to pid 1: all are reaped, one is waited for. */
-static void reap_until(struct init *in, pid_t payload)
+static void wait_for(struct init *in, pid_t payload)
 {
-    for (;;) {
-        int status = 0;
-        pid_t pid = waitpid(-1, &status, 0);
+    struct reaper_end end;
 
-        if (pid == payload) {
-            in->report.wait_status = (uint32_t)status;
-            in->report.end_us = clock_mono_us();
-            return;
-        }
-        if (pid < 0 && errno != EINTR) {
-            fail(in, BOX_PHASE_EXEC, "wait");
-        }
+    if (reaper_wait(payload, in->listener_fd, &end) < 0) {
+        fail(in, BOX_PHASE_EXEC, "wait");
     }
+    /* As if the kernel had ended the payload for it, and not we all of them. */
+    in->report.wait_status = end.has_call ? SIGSYS : (uint32_t)end.wait_status;
+    in->report.has_call = end.has_call;
+    in->report.call = end.call;
+    in->report.end_us = clock_mono_us();
 }
 
 /* Nothing of it may write on while the box is measured and its files are read:
@@ -486,7 +492,7 @@ static void collect_files(struct init *in)
 
 void box_init(const struct box_child *child)
 {
-    struct init in = {.child = child, .io_fd = -1};
+    struct init in = {.child = child, .io_fd = -1, .listener_fd = -1};
 
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         if (steps[i].apply(&in) < 0) {
@@ -497,7 +503,7 @@ void box_init(const struct box_child *child)
     place_files(&in);
     count_io(&in, -1); /* what placing the files took is not the job's */
     pid_t payload = start_payload(&in);
-    reap_until(&in, payload);
+    wait_for(&in, payload);
     end_the_rest();
     in.report.full = mounts_full(&in.report.used_bytes);
     count_io(&in, 1);

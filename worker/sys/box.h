@@ -66,8 +66,11 @@ struct box_report {
     int32_t sys;          /* errno of the failure, 0 without one */
     uint32_t wait_status; /* of the payload */
     uint32_t verified;
-    uint32_t full;       /* MOUNTS_FULL_... at the end */
-    uint32_t landlock;   /* ABI in force, asked like the verified; 0: none */
+    uint32_t full;        /* MOUNTS_FULL_... at the end */
+    uint32_t landlock;    /* ABI in force, asked like the verified; 0: none */
+    uint32_t tells_calls; /* a call that ends the job will be in the report */
+    uint32_t has_call;    /* one has: */
+    struct seccomp_call call;
     uint64_t used_bytes; /* in /workspace and /tmp at the end */
     uint64_t exec_us;    /* monotonic clock */
     uint64_t end_us;

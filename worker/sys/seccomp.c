@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* seccomp.c - see seccomp.h. Compiled at the worker's boot, applied by box
- * init. libseccomp is asked for call numbers only. */
+ * init. libseccomp is asked for call numbers and names only. */
 #include "sys/seccomp.h"
 
+#include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -30,6 +32,8 @@ const char *seccomp_profile_name(uint32_t profile)
 {
     return profile < SECCOMP_PROFILES ? names[profile] : "none";
 }
+
+#define X32_BIT 0x40000000
 
 /* Two answers for one call would leave it to chance which holds. */
 static int add(struct seccomp_bpf_spec *spec, const char *name, size_t answer,
@@ -102,10 +106,25 @@ int seccomp_compile_for(uint32_t audit_arch, uint32_t profile,
                    seccomp_allowed_count, e) < 0 ||
         add_groups(spec, SECCOMP_BPF_EPERM, seccomp_forbidden,
                    seccomp_forbidden_count, e) < 0 ||
+        add_groups(spec, SECCOMP_BPF_KILL, seccomp_ending, seccomp_ending_count,
+                   e) < 0 ||
         add_conditional(spec, e) < 0) {
         return -1;
     }
     return seccomp_bpf_build(spec, &out->code, &out->count, e);
+}
+
+/* What ends a job, by the kernel at once or by a listener. */
+static void set_ending(const struct seccomp_program *program, uint32_t from,
+                       uint32_t to)
+{
+    for (size_t i = 0; i < program->count; i++) {
+        struct sock_filter *at = &program->code[i];
+
+        if (at->code == (BPF_RET | BPF_K) && at->k == from) {
+            at->k = to;
+        }
+    }
 }
 
 int seccomp_compile(struct seccomp_set *out, struct err *e)
@@ -115,6 +134,8 @@ int seccomp_compile(struct seccomp_set *out, struct err *e)
         if (seccomp_compile_for(THIS_ARCH, i, &out->programs[i], e) < 0) {
             return -1;
         }
+        set_ending(&out->programs[i], SECCOMP_RET_KILL_PROCESS,
+                   SECCOMP_RET_USER_NOTIF);
     }
     return 0;
 }
@@ -133,12 +154,60 @@ void seccomp_done(struct seccomp_program *program)
     program->count = 0;
 }
 
-int seccomp_apply(const struct seccomp_program *program)
+static int load(const struct seccomp_program *program, unsigned flags)
 {
     struct sock_fprog prog = {(unsigned short)program->count, program->code};
 
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+}
+
+int seccomp_apply(const struct seccomp_program *program, int *out_listener_fd)
+{
+    *out_listener_fd = -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
         return -1;
     }
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+    int fd = load(program, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+    if (fd >= 0) {
+        *out_listener_fd = fd;
+        return 0;
+    }
+    if (errno != EBUSY) {
+        return -1;
+    }
+    set_ending(program, SECCOMP_RET_USER_NOTIF, SECCOMP_RET_KILL_PROCESS);
+    return load(program, 0);
+}
+
+/* The architectures a program can make calls of on ours. */
+static const struct {
+    uint32_t audit_arch;
+    const char *prefix;
+} archs[] = {
+    {THIS_ARCH, ""},
+    {AUDIT_ARCH_I386, "i386:"},
+    {AUDIT_ARCH_ARM, "arm:"},
+};
+
+void seccomp_call_name(const struct seccomp_call *call, char *dst,
+                       size_t dst_size)
+{
+    uint32_t arch = call->arch;
+    const char *prefix = "other:";
+
+    for (size_t i = 0; i < ARRAY_LEN(archs); i++) {
+        prefix = archs[i].audit_arch == arch ? archs[i].prefix : prefix;
+    }
+    /* To libseccomp x32 is an architecture, to the kernel a bit. */
+    if (arch == AUDIT_ARCH_X86_64 && (call->number & X32_BIT)) {
+        arch = SCMP_ARCH_X32;
+        prefix = "x32:";
+    }
+    char *name = seccomp_syscall_resolve_num_arch(arch, call->number);
+    if (name) {
+        (void)snprintf(dst, dst_size, "%s%s", prefix, name);
+    } else {
+        (void)snprintf(dst, dst_size, "%s%d", prefix, call->number & ~X32_BIT);
+    }
+    free(name);
 }

@@ -3,8 +3,10 @@
  *
  * An allow list: what is not named answers ENOSYS, so that programs take the
  * same fallback as on an older kernel; what must not be is named and answers
- * EPERM. Foreign architectures and x32 are killed. The list is in
- * seccomp_rules.c, how it becomes a short program in seccomp_bpf.c. */
+ * EPERM. The few calls that no job can have a use for end the job, and so do
+ * foreign architectures and x32: they wait for box init, which tells the call
+ * and ends the box (seccomp_listen.h). The list is in seccomp_rules.c, how it
+ * becomes a short program in seccomp_bpf.c. */
 #pragma once
 
 #include <linux/filter.h>
@@ -29,13 +31,30 @@ struct seccomp_set {
     struct seccomp_program programs[SECCOMP_PROFILES];
 };
 
-/* For this machine. Uses libseccomp: call it before the launcher is forked. To
- * be freed either way. */
+/* One that ended a job. */
+struct seccomp_call {
+    uint32_t arch; /* AUDIT_ARCH_... */
+    int32_t number;
+};
+
+/* For this machine and its boxes: calls that end a job wait for a listener.
+ * Uses libseccomp: call it before the launcher is forked. To be freed either
+ * way. */
 int seccomp_compile(struct seccomp_set *out, struct err *e) MUST_USE;
 void seccomp_set_done(struct seccomp_set *set);
-/* One, for an AUDIT_ARCH_...; x86_64 and aarch64, the rest is an error. */
+/* One, for an AUDIT_ARCH_...; x86_64 and aarch64, the rest is an error. Calls
+ * that end a job kill the process. */
 int seccomp_compile_for(uint32_t audit_arch, uint32_t profile,
                         struct seccomp_program *out, struct err *e) MUST_USE;
 void seccomp_done(struct seccomp_program *program);
-/* Sets no_new_privs and loads the program. -1 with errno. Safe after clone. */
-int seccomp_apply(const struct seccomp_program *program) MUST_USE;
+/* Sets no_new_privs and loads the program. *out_listener_fd: where the calls
+ * come that end the job, close-on-exec; -1 when a filter further up has one
+ * already, which the kernel allows once: then they kill their process, and the
+ * program's code is changed to do so. -1 with errno. Safe after clone. */
+int seccomp_apply(const struct seccomp_program *program,
+                  int *out_listener_fd) MUST_USE;
+
+/* Like "bpf", of another architecture "i386:fork", without a name "x32:999".
+ * Uses libseccomp. */
+void seccomp_call_name(const struct seccomp_call *call, char *dst,
+                       size_t dst_size);

@@ -284,11 +284,9 @@ const struct seccomp_row seccomp_conditional[] = {
 const size_t seccomp_conditional_count = ARRAY_LEN(seccomp_conditional);
 
 static const char *const mounting[] = {
-    "chroot",    "fsconfig",   "fsmount",       "fsopen",
-    "fspick",    "mount",      "mount_setattr", "move_mount",
-    "open_tree", "pivot_root", "umount",        "umount2",
-    "swapon",    "swapoff",    "quotactl",      "quotactl_fd",
-    NULL};
+    "chroot", "fsconfig",      "fsmount",    "fsopen",      "fspick",
+    "mount",  "mount_setattr", "move_mount", "open_tree",   "pivot_root",
+    "umount", "umount2",       "quotactl",   "quotactl_fd", NULL};
 
 static const char *const other_processes[] = {"kcmp",
                                               "pidfd_getfd",
@@ -303,47 +301,22 @@ static const char *const other_processes[] = {"kcmp",
 
 static const char *const namespaces[] = {"setns", "unshare", NULL};
 
-static const char *const kernel_surface[] = {"add_key",
-                                             "bpf",
-                                             "keyctl",
-                                             "lookup_dcookie",
-                                             "name_to_handle_at",
-                                             "open_by_handle_at",
-                                             "perf_event_open",
-                                             "request_key",
-                                             "userfaultfd",
-                                             "seccomp",
-                                             NULL};
+static const char *const kernel_surface[] = {
+    "add_key",           "keyctl",          "lookup_dcookie",
+    "name_to_handle_at", "perf_event_open", "request_key",
+    "userfaultfd",       "seccomp",         NULL};
 
-static const char *const machine[] = {"acct",
-                                      "adjtimex",
-                                      "clock_adjtime",
-                                      "clock_settime",
-                                      "create_module",
-                                      "delete_module",
-                                      "finit_module",
-                                      "init_module",
-                                      "ioperm",
-                                      "iopl",
-                                      "kexec_file_load",
-                                      "kexec_load",
-                                      "mknod",
-                                      "mknodat",
-                                      "nfsservctl",
-                                      "reboot",
-                                      "setdomainname",
-                                      "sethostname",
-                                      "settimeofday",
-                                      "stime",
-                                      "syslog",
-                                      "vhangup",
-                                      "uselib",
-                                      "ustat",
-                                      "sysfs",
-                                      "_sysctl",
-                                      "fanotify_init",
-                                      "fanotify_mark",
-                                      NULL};
+static const char *const machine[] = {"acct",          "adjtimex",
+                                      "clock_adjtime", "clock_settime",
+                                      "create_module", "mknod",
+                                      "mknodat",       "nfsservctl",
+                                      "reboot",        "setdomainname",
+                                      "sethostname",   "settimeofday",
+                                      "stime",         "syslog",
+                                      "vhangup",       "uselib",
+                                      "ustat",         "sysfs",
+                                      "_sysctl",       "fanotify_init",
+                                      "fanotify_mark", NULL};
 
 const struct seccomp_group seccomp_forbidden[] = {
     {"the file tree is fixed", mounting},
@@ -353,3 +326,16 @@ const struct seccomp_group seccomp_forbidden[] = {
     {"the machine itself", machine},
 };
 const size_t seccomp_forbidden_count = ARRAY_LEN(seccomp_forbidden);
+
+/* Not what programs try and do without: who makes these wants to leave. bpf and
+ * handles have led out of containers, the others are the kernel's own. */
+static const char *const break_out[] = {"bpf", "open_by_handle_at", NULL};
+static const char *const kernel_itself[] = {
+    "delete_module", "finit_module", "init_module", "ioperm",          "iopl",
+    "kexec_load",    "swapoff",      "swapon",      "kexec_file_load", NULL};
+
+const struct seccomp_group seccomp_ending[] = {
+    {"known ways out of a container", break_out},
+    {"what the kernel is made of", kernel_itself},
+};
+const size_t seccomp_ending_count = ARRAY_LEN(seccomp_ending);

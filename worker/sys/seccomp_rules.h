@@ -32,3 +32,6 @@ extern const struct seccomp_row seccomp_conditional[];
 extern const size_t seccomp_conditional_count;
 extern const struct seccomp_group seccomp_forbidden[];
 extern const size_t seccomp_forbidden_count;
+/* Whoever makes one ends its job. */
+extern const struct seccomp_group seccomp_ending[];
+extern const size_t seccomp_ending_count;

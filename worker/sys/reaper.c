@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* reaper.c - see reaper.h. Runs in box init.
+ *
+ * One sleep for both: a child's end comes as SIGCHLD, which interrupts ppoll()
+ * and nothing else, a call as readability of the listener. */
+#include "sys/reaper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "sys/seccomp_listen.h"
+
+static void on_child(int number)
+{
+    (void)number; /* it has woken us, that is all */
+}
+
+int reaper_prepare(void)
+{
+    struct sigaction action = {.sa_handler = on_child};
+    sigset_t child;
+
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &child, NULL) < 0) {
+        return -1;
+    }
+    return sigaction(SIGCHLD, &action, NULL);
+}
+
+/* True when there is one. timeout NULL: sleeps until a child ends, too. */
+static bool has_notice(int listener_fd, const struct timespec *timeout)
+{
+    struct pollfd listener = {listener_fd, POLLIN, 0}; /* -1: passed over */
+    sigset_t but_child;
+
+    sigfillset(&but_child);
+    sigdelset(&but_child, SIGCHLD);
+    return ppoll(&listener, 1, timeout, &but_child) > 0 &&
+           (listener.revents & POLLIN);
+}
+
+static bool take_call(int listener_fd, struct reaper_end *out)
+{
+    struct seccomp_notice notice;
+
+    if (seccomp_listen_receive(listener_fd, &notice) < 0) {
+        return false; /* killed meanwhile, by another process of the box */
+    }
+    out->has_call = true;
+    out->call = notice.call;
+    return true;
+}
+
+/* 1: the payload, 0: not yet, -1: none left to wait for. */
+static int reap(pid_t payload, struct reaper_end *out)
+{
+    for (;;) {
+        pid_t pid = waitpid(-1, &out->wait_status, WNOHANG);
+
+        if (pid == payload) {
+            return 1;
+        }
+        if (pid == 0) {
+            return 0;
+        }
+        if (pid < 0 && errno != EINTR) {
+            return -1;
+        }
+    }
+}
+
+int reaper_wait(pid_t payload, int listener_fd, struct reaper_end *out)
+{
+    static const struct timespec at_once = {0, 0};
+
+    memset(out, 0, sizeof(*out));
+    for (;;) {
+        int ended = reap(payload, out);
+
+        /* With the payload gone, too: its child is no better than itself. */
+        if (has_notice(listener_fd, ended ? &at_once : NULL) &&
+            take_call(listener_fd, out)) {
+            return 0;
+        }
+        if (ended) {
+            return ended < 0 ? -1 : 0;
+        }
+    }
+}
