@@ -188,6 +188,9 @@ def limit_cases():
 def other_cases():
     yield ("2 MB of code", {**BY_CODE, "code": "#" * 2000000},
            ["code", "2000000", "1048576"])
+    yield ("more fetch_files than a worker brings back",
+           {**BY_CODE, "fetch_files": [{"path": "a"}] * 101},
+           ["fetch_files", "101", "100"])
     yield "100 000 args", {**BY_CODE, "args": ["a"] * 100000}, ["args"]
     yield ("arguments over 1 MiB", {**BY_CODE, "args": ["a" * 100000] * 12},
            ["args", "1048576"])

@@ -173,6 +173,8 @@ static void test_defaults(void **state)
     assert_true(job.limits.memory_bytes == RECORD_NO_UINT);
     job_default_limits(&job.limits, &config);
     assert_int_equal(job.limits.memory_bytes, config.default_memory_bytes);
+    assert_int_equal(job.limits.max_artifacts, config.default_max_artifacts);
+    assert_int_equal(job.limits.artifact_bytes, config.default_artifact_bytes);
     assert_true(job.limits.max_network_requests == RECORD_NO_UINT);
     packed_done(&p);
     assert_int_equal(judge(&p, "{'job_id': 'j', 'manifest': 'm@1'}", &job), 0);
@@ -298,6 +300,11 @@ static const struct {
      "limits.wall_time_ms: 0.5 is not a whole number"},
     {"{" CODE "'limits': {'idle_time_ms': 99999999999}}",
      "limits.idle_time_ms: 99999999999 is over"},
+    {"{" CODE "'limits': {'artifact_bytes': 16777217}}",
+     "limits.artifact_bytes: 16777217 is over this worker's maximum of "
+     "16777216"},
+    {"{" CODE "'limits': {'max_artifacts': 10001}}",
+     "limits.max_artifacts: 10001 is over this worker's maximum of 10000"},
     {"{" CODE "'limits': 5}", "limits: must be a map, not a number"},
     {"{" CODE "'compile': {'argv': ['x'], 'limits': {'max_processes': 0}}}",
      "compile.limits.max_processes: 0 is under"},

@@ -159,6 +159,44 @@ static void limits_are_the_jobs_or_the_defaults(void **state)
     assert_int_equal(plan.limits.idle_time_ms, RECORD_NO_UINT);
 }
 
+static void the_bundle_ends_with_what_is_wanted(void **state)
+{
+    struct job_fetch fetch = {true, view_of("out/x"), false, 9};
+    struct bundle_reader r;
+    struct bundle_file file;
+    struct bundle_wanted wanted;
+    struct bundle_fetch got;
+
+    (void)state;
+    job.fetch_files = &fetch;
+    job.fetch_files_count = 1;
+    job.limits.artifact_bytes = 123;
+    make_plan();
+    assert_int_equal(bundle_open(&r, plan.bundle.data, plan.bundle.len), 0);
+    for (uint32_t i = 0; i < r.head.argc + r.head.envc + 1; i++) {
+        assert_non_null(bundle_next_string(&r));
+    }
+    assert_int_equal(bundle_next_file(&r, &file), 0);
+    assert_int_equal(bundle_next_wanted(&r, &wanted), 0);
+    assert_int_equal(wanted.found_bytes, 123);
+    assert_int_equal(wanted.max_found, config.default_max_artifacts);
+    assert_int_equal(wanted.fetch_count, 1);
+    assert_int_equal(bundle_next_fetch(&r, &got), 0);
+    assert_string_equal(got.path, "out/x");
+    assert_ptr_equal(r.at, r.end);
+    assert_int_equal(plan.limits.max_artifacts, config.default_max_artifacts);
+    assert_true(plan.collection_bytes > config.result_max_bytes);
+}
+
+/* No pipe, no look: a job that wants nothing back pays for nothing. */
+static void a_job_may_want_nothing_back(void **state)
+{
+    (void)state;
+    job.limits.max_artifacts = 0;
+    make_plan();
+    assert_int_equal(plan.collection_bytes, 0);
+}
+
 static void refused(enum status want, const char *text)
 {
     enum status status = STATUS_SUCCESS;
@@ -245,6 +283,8 @@ int main(void)
         TEST(job_overrides_the_environment),
         TEST(files_keep_modes_and_the_entry_runs),
         TEST(limits_are_the_jobs_or_the_defaults),
+        TEST(the_bundle_ends_with_what_is_wanted),
+        TEST(a_job_may_want_nothing_back),
         TEST(what_cannot_be_met_is_refused),
         TEST(unknown_languages_are_named),
         TEST(a_quota_needs_its_cgroup),

@@ -16,6 +16,7 @@ static struct job job;
 static struct collector out;
 static struct collector err;
 static struct report_hashes hashes;
+static struct returns returns;
 
 static void make(struct result *result, const struct launch_ended *ended,
                  const struct verdict *verdict)
@@ -27,6 +28,7 @@ static void make(struct result *result, const struct launch_ended *ended,
         .plan = &plan,
         .end = &end,
         .verdict = verdict,
+        .returns = &returns,
         .hashes = &hashes,
         .now_unix_ns = 9000000000000u,
         .now_mono_us = 10000000u,
@@ -44,6 +46,7 @@ static int setup(void **state)
     report_hash(&job, &hashes);
     collector_init(&out, 1 << 20);
     collector_init(&err, 1 << 20);
+    memset(&returns, 0, sizeof(returns));
     return 0;
 }
 
@@ -144,6 +147,163 @@ static void a_result_that_is_too_large_loses_output(void **state)
     buf_done(&b);
 }
 
+/* ---- contents that do not fit -------------------------------------------- */
+
+static char bytes[100000];
+static struct result_artifact artifacts[100];
+static struct result_file files[2];
+static struct arena arena;
+static struct buf b;
+static struct result again;
+
+/* With these files a result of a success is encoded and read again. */
+static void encode_with_files(size_t artifacts_count, size_t files_count)
+{
+    const struct launch_ended ended = {.has_report = 1,
+                                       .report = {.phase = BOX_PHASE_DONE}};
+    const struct verdict v = {.status = STATUS_SUCCESS};
+    struct result result;
+    struct err e = {.msg = ""};
+
+    returns.artifacts = artifacts;
+    returns.artifacts_count = artifacts_count;
+    returns.files = files;
+    returns.files_count = files_count;
+    make(&result, &ended, &v);
+    report_add_origin(&result, &worker,
+                      &(struct report_origin){
+                          .topic = "t", .record_unix_ms = -1, .attempt = 1});
+    buf_init(&b, 2 * worker.result_max_bytes);
+    if (report_encode(&result, &worker, &b, &e) < 0) {
+        fail_msg("%s", e.msg);
+    }
+    assert_true(b.len <= worker.result_max_bytes);
+    arena_init(&arena, 1 << 20);
+    assert_int_equal(result_decode(b.data, b.len, &arena, &again, &e), 0);
+}
+
+static void set_artifact(size_t i, size_t len)
+{
+    artifacts[i] = (struct result_artifact){.present = true,
+                                            .name = view_of("name"),
+                                            .size_bytes = len,
+                                            .content = {bytes, len}};
+}
+
+static void set_file(size_t i, size_t len)
+{
+    files[i] = (struct result_file){.present = true,
+                                    .path = view_of("path"),
+                                    .mode = RECORD_NO_UINT,
+                                    .size_bytes = len,
+                                    .content = {bytes, len}};
+}
+
+static void done_with_files(void)
+{
+    arena_done(&arena);
+    buf_done(&b);
+}
+
+static bool has_warning(const char *text)
+{
+    for (size_t i = 0; i < again.warnings_count; i++) {
+        if (view_is(again.warnings[i], text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The largest gives way, and it is said; the rest stays, and so does what was
+ * said before. */
+static void contents_give_way_and_it_is_said(void **state)
+{
+    struct view before[] = {view_of("before")};
+
+    (void)state;
+    returns.warnings = before;
+    returns.warnings_count = 1;
+    set_artifact(0, 900);
+    set_artifact(1, 6000);
+    set_artifact(2, 1000);
+    set_file(0, 5000);
+    set_file(1, 10);
+    encode_with_files(3, 2);
+    assert_int_equal(again.warnings_count, 2);
+    assert_true(has_warning("before"));
+    assert_true(has_warning("files, artifacts: 1 contents are not here: the "
+                            "result may have 8192 bytes"));
+    assert_int_equal(again.artifacts[0].content.len, 900);
+    assert_null(again.artifacts[1].content.data);
+    assert_int_equal(again.artifacts[1].size_bytes, 6000);
+    assert_int_equal(again.artifacts[2].content.len, 1000);
+    assert_int_equal(again.files[0].content.len, 5000);
+    assert_false(again.files[0].truncated);
+    done_with_files();
+}
+
+static void a_file_without_content_is_truncated(void **state)
+{
+    (void)state;
+    set_file(0, 9000);
+    set_file(1, 10);
+    encode_with_files(0, 2);
+    assert_null(again.files[0].content.data);
+    assert_true(again.files[0].truncated);
+    assert_int_equal(again.files[0].size_bytes, 9000);
+    assert_int_equal(again.files[1].content.len, 10);
+    assert_false(again.files[1].truncated);
+    done_with_files();
+}
+
+/* Also when it is too large to be encoded at all, and with many of them. */
+static void many_contents_give_way_at_once(void **state)
+{
+    uint64_t left = 0;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(artifacts); i++) {
+        set_artifact(i, 500);
+    }
+    encode_with_files(ARRAY_LEN(artifacts), 0);
+    assert_int_equal(again.artifacts_count, ARRAY_LEN(artifacts));
+    for (size_t i = 0; i < again.artifacts_count; i++) {
+        left += again.artifacts[i].content.data ? 1 : 0;
+    }
+    assert_in_range(left, 1, 12);
+    assert_int_equal(again.warnings_count, 1);
+    done_with_files();
+}
+
+/* Halving a larger output saves a smaller file. */
+static void an_output_gives_way_to_a_smaller_file(void **state)
+{
+    (void)state;
+    collector_add(&out, bytes, sizeof(bytes));
+    set_file(0, 3000);
+    encode_with_files(0, 1);
+    assert_int_equal(again.files[0].content.len, 3000);
+    assert_true(again.stdout_truncated);
+    assert_int_equal(again.warnings_count, 0);
+    done_with_files();
+}
+
+static void a_missing_file_is_an_error_of_collecting(void **state)
+{
+    const struct launch_ended ended = {.has_report = 1,
+                                       .report = {.phase = BOX_PHASE_DONE}};
+    const struct verdict v = {.status = STATUS_FILE_ERROR,
+                              .reason = "fetch_files: x: no such file"};
+    struct result result;
+
+    (void)state;
+    make(&result, &ended, &v);
+    assert_int_equal(result.error.phase, RESULT_PHASE_COLLECT);
+    assert_true(view_is(result.error.type, "file_error"));
+    assert_true(view_is(result.status_reason, v.reason));
+}
+
 static void hashes_tell_arguments_apart(void **state)
 {
     struct view ab_c[] = {view_of("ab"), view_of("c")};
@@ -175,6 +335,11 @@ int main(void)
         TEST(a_killed_box_has_its_cgroups_cpu),
         TEST(times_are_on_one_clock),
         TEST(a_result_that_is_too_large_loses_output),
+        TEST(contents_give_way_and_it_is_said),
+        TEST(a_file_without_content_is_truncated),
+        TEST(many_contents_give_way_at_once),
+        TEST(an_output_gives_way_to_a_smaller_file),
+        TEST(a_missing_file_is_an_error_of_collecting),
         TEST(hashes_tell_arguments_apart),
     };
 

@@ -320,11 +320,46 @@ static void full_disks_are_told_apart(void **state)
     }
 }
 
+/* Only a program that did well otherwise is blamed for it. */
+static void a_missing_file_is_the_least(void **state)
+{
+    static const struct {
+        struct launch_ended ended;
+        enum verdict_stop stop;
+        enum status status;
+    } cases[] = {
+        {{RAN(EXITED(0))}, 0, STATUS_FILE_ERROR},
+        {{RAN(EXITED(1))}, 0, STATUS_NONZERO_EXIT},
+        {{RAN(KILLED(SIGSEGV))}, 0, STATUS_SIGNALLED},
+        {{.stop = LAUNCH_STOP_ENGINE},
+         VERDICT_STOP_WALL,
+         STATUS_TIME_LIMIT_EXCEEDED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct verdict_facts facts = {.ended = &cases[i].ended,
+                                            .plan = &plan,
+                                            .stop = cases[i].stop,
+                                            .missing = "fetch_files: x: gone"};
+        struct verdict v;
+
+        verdict_make(&facts, &v);
+        assert_int_equal(v.status, cases[i].status);
+        if (v.status == STATUS_FILE_ERROR) {
+            assert_string_equal(v.reason, "fetch_files: x: gone");
+            assert_true(v.has_exit_code);
+            assert_false(v.has_termination);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_ending_has_its_name),
         cmocka_unit_test(full_disks_are_told_apart),
+        cmocka_unit_test(a_missing_file_is_the_least),
     };
 
     return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);

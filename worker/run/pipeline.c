@@ -382,16 +382,33 @@ static void on_output(unsigned which, const void *data, size_t len, void *arg)
                 len);
 }
 
+static void take_returns(struct work *w, const struct executor_end *end,
+                         struct returns *out)
+{
+    const struct returns_facts facts = {
+        .job = &w->job,
+        .limits = &w->plan.limits,
+        .wanted = &w->plan.wanted,
+        .collection = end->collection,
+        .is_over = end->is_collection_over,
+        .has_run = end->ended->has_report &&
+                   end->ended->report.phase == BOX_PHASE_DONE,
+    };
+
+    returns_make(&facts, out);
+}
+
 static void on_end(const struct executor_end *end, void *arg)
 {
     struct work *w = arg;
-    const struct verdict_facts facts = {
+    struct verdict_facts facts = {
         .ended = end->ended,
         .plan = &w->plan,
         .stop = end->stop,
         .stdout_total = end->out->total,
         .stderr_total = end->err->total,
     };
+    struct returns returns;
     struct verdict verdict;
     struct result result;
 
@@ -399,12 +416,15 @@ static void on_end(const struct executor_end *end, void *arg)
         give_back(w);
         return;
     }
+    take_returns(w, end, &returns);
+    facts.missing = returns.problem;
     verdict_make(&facts, &verdict);
     const struct report_run run = {
         .job = &w->job,
         .plan = &w->plan,
         .end = end,
         .verdict = &verdict,
+        .returns = &returns,
         .hashes = &w->hashes,
         .now_unix_ns = clock_unix_ns(),
         .now_mono_us = clock_mono_us(),
@@ -412,6 +432,7 @@ static void on_end(const struct executor_end *end, void *arg)
     stream_end(&w->stream);
     report_ran(&result, &run, w->p->spec.worker);
     publish_result(w, &result);
+    returns_done(&returns);
 }
 
 void pipeline_on_ended(struct pipeline *p, const struct launch_ended *ended)
@@ -537,7 +558,7 @@ static void shrink(struct work *w)
     struct err e;
 
     worker.result_max_bytes = w->record.len / 2;
-    arena_init(&arena, w->record.len * 4);
+    arena_init(&arena, w->record.len * 8);
     buf_init(&smaller, w->record.max);
     if (result_decode(w->record.data, w->record.len, &arena, &result, &e) < 0 ||
         report_encode(&result, &worker, &smaller, &e) < 0) {

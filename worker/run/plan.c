@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/returns.h"
 #include "run/runtimes.h"
-#include "wire/bundle.h"
 
 #define WORKSPACE "/workspace/"
 /* The largest file set is bounded by job.max_bytes; this is room for the
@@ -55,10 +55,6 @@ static bool asks_compile(const struct job *j)
 {
     return j->compile.present;
 }
-static bool asks_fetch(const struct job *j)
-{
-    return j->fetch_files_count > 0;
-}
 static bool asks_verdict(const struct job *j)
 {
     return j->expected_output.data != NULL;
@@ -92,11 +88,6 @@ static bool asks_idle(const struct job *j)
 {
     return j->limits.idle_time_ms != RECORD_NO_UINT;
 }
-static bool asks_artifacts(const struct job *j)
-{
-    return j->limits.artifact_bytes != RECORD_NO_UINT ||
-           j->limits.max_artifacts != RECORD_NO_UINT;
-}
 static bool asks_counters(const struct job *j)
 {
     return j->limits.max_network_requests != RECORD_NO_UINT ||
@@ -116,7 +107,6 @@ static const struct {
     {"retry_on", asks_retry},
     {"reply_to", asks_reply},
     {"compile", asks_compile},
-    {"fetch_files", asks_fetch},
     {"expected_output", asks_verdict},
     {"security_level: isolated", asks_isolated},
     {"validation: strict", asks_strict},
@@ -125,7 +115,6 @@ static const struct {
     {"parameters", asks_parameters},
     {"kind: tool, agent, workflow", asks_kind},
     {"limits.idle_time_ms", asks_idle},
-    {"limits.artifact_bytes, max_artifacts", asks_artifacts},
     {"limits.max_network_requests, max_file_operations", asks_counters},
 };
 
@@ -176,6 +165,8 @@ static void plan_limits(const struct job *job, const struct config *config,
         job->network.present && job->network.mode == JOB_NETWORK_LOOPBACK
             ? LAUNCH_NET_LOOPBACK
             : LAUNCH_NET_NONE;
+    returns_want(job, l, config, &out->wanted);
+    out->collection_bytes = returns_max_bytes(&out->wanted);
 }
 
 /* ---- the bundle -------------------------------------------------------- */
@@ -355,7 +346,8 @@ int plan_make(const struct job *job, const struct config *config,
         return -1;
     }
     out->profile = rt->seccomp;
-    if (write_bundle(job, rt, interpreter, &out->bundle, e) < 0) {
+    if (write_bundle(job, rt, interpreter, &out->bundle, e) < 0 ||
+        returns_put(&out->bundle, job, &out->wanted, e) < 0) {
         *out_status = STATUS_VALIDATION_ERROR;
         return -1;
     }

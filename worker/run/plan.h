@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "run/launch_proto.h"
+#include "wire/bundle.h"
 #include "wire/config.h"
 #include "wire/job.h"
 #include "wire/status.h"
@@ -26,9 +27,9 @@ struct plan {
     uint64_t wall_time_ms;
     uint64_t stdout_bytes;
     uint64_t stderr_bytes;
-    uint64_t collection_bytes; /* most that may come back; 0: nothing may */
-    uint64_t max_found;        /* files that may be found, at most */
-    struct job_limits limits;  /* as they are in force, for the result */
+    struct bundle_wanted wanted; /* of its files, when it has ended */
+    uint64_t collection_bytes;   /* most that may come back; 0: nothing may */
+    struct job_limits limits;    /* as they are in force, for the result */
     struct buf bundle;
 };
 

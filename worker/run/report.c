@@ -195,6 +195,23 @@ static void add_output(struct result *out, const struct executor_end *end)
     out->stderr_truncated = collector_is_truncated(end->err);
 }
 
+static void add_returns(struct result *out, const struct returns *r)
+{
+    out->files = r->files;
+    out->files_count = r->files_count;
+    out->artifacts = r->artifacts;
+    out->artifacts_count = r->artifacts_count;
+    out->warnings = r->warnings;
+    out->warnings_count = r->warnings_count;
+}
+
+static enum result_phase phase_of(const struct launch_ended *ended)
+{
+    return ended->has_report && ended->report.phase == BOX_PHASE_DONE
+               ? RESULT_PHASE_COLLECT
+               : RESULT_PHASE_SETUP;
+}
+
 static bool is_ours(enum status status)
 {
     return status == STATUS_SETUP_ERROR || status == STATUS_FILE_ERROR ||
@@ -219,6 +236,7 @@ void report_ran(struct result *out, const struct report_run *run,
     out->limits = run->plan->limits;
     add_verdict(out, run->verdict);
     add_output(out, run->end);
+    add_returns(out, run->returns);
     add_timings(&out->timings, run);
     if (!ended->is_refused) {
         add_usage(&out->usage, ended);
@@ -228,7 +246,7 @@ void report_ran(struct result *out, const struct report_run *run,
         out->error.present = true;
         out->error.type = view_of(status_name(run->verdict->status));
         out->error.message = view_of(run->verdict->reason);
-        out->error.phase = RESULT_PHASE_SETUP;
+        out->error.phase = phase_of(ended);
     }
 }
 
@@ -258,41 +276,5 @@ void report_add_origin(struct result *out, const struct report_worker *worker,
                          : origin->received_ns;
     if (since != RECORD_NO_UINT) {
         t->queue_ms = until > since ? (until - since) / 1000000u : 0;
-    }
-}
-
-/* Keeps the first half of an output; false when little is left to take. */
-static bool halve(struct view *text, bool *truncated)
-{
-    if (text->len < 1024) {
-        return false;
-    }
-    text->len /= 2;
-    *truncated = true;
-    return true;
-}
-
-int report_encode(struct result *result, const struct report_worker *worker,
-                  struct buf *b, struct err *e)
-{
-    for (;;) {
-        bool is_out = result->stdout_.len >= result->stderr_.len;
-
-        buf_clear(b);
-        int status = result_encode(result, b, e);
-        if (status == 0 && b->len <= worker->result_max_bytes) {
-            return 0;
-        }
-        if (status < 0 && e->kind != ERR_LIMIT) {
-            return -1;
-        }
-        if (!halve(is_out ? &result->stdout_ : &result->stderr_,
-                   is_out ? &result->stdout_truncated
-                          : &result->stderr_truncated)) {
-            return err_set(e, ERR_LIMIT,
-                           "result.max_bytes: the result is "
-                           "larger than %zu bytes even without output",
-                           (size_t)worker->result_max_bytes);
-        }
     }
 }

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "run/executor.h"
 #include "run/plan.h"
+#include "run/returns.h"
 #include "run/verdict.h"
 #include "wire/job.h"
 #include "wire/result.h"
@@ -52,6 +53,7 @@ struct report_run {
     const struct plan *plan;
     const struct executor_end *end;
     const struct verdict *verdict;
+    const struct returns *returns;
     const struct report_hashes *hashes;
     uint64_t now_unix_ns; /* the two clocks at one moment */
     uint64_t now_mono_us;
@@ -63,7 +65,8 @@ void report_ran(struct result *out, const struct report_run *run,
 void report_add_origin(struct result *out, const struct report_worker *worker,
                        const struct report_origin *origin);
 
-/* Encodes; a result over the maximum loses output until it fits, and says so
- * in its flags. */
+/* Encodes. A result over the maximum gives up its largest piece, again and
+ * again, until it fits: the content of a file or an artifact, with a warning,
+ * or half of an output, with its flag. */
 int report_encode(struct result *result, const struct report_worker *worker,
                   struct buf *b, struct err *e) MUST_USE;

@@ -223,6 +223,13 @@ static bool is_file(const struct verdict_facts *f, struct verdict *v)
            (r->phase == BOX_PHASE_FILES || r->phase == BOX_PHASE_EXEC);
 }
 
+/* Its own files, after the run. */
+static bool is_missing(const struct verdict_facts *f, struct verdict *v)
+{
+    (void)v;
+    return has_run(f) && f->missing;
+}
+
 /* Init ended without a word and nobody here ended it. */
 static bool is_internal(const struct verdict_facts *f, struct verdict *v)
 {
@@ -248,6 +255,7 @@ static const struct {
     {STATUS_SIGNALLED, is_signalled},
     {STATUS_NONZERO_EXIT, is_nonzero},
     {STATUS_FILE_ERROR, is_file},
+    {STATUS_FILE_ERROR, is_missing},
 };
 
 /* ---- the words --------------------------------------------------------- */
@@ -283,6 +291,8 @@ static void say(const struct verdict_facts *f, struct verdict *v)
         say_limit(v);
     } else if (f->ended->is_refused) {
         (void)snprintf(v->reason, sizeof(v->reason), "%s", f->ended->error);
+    } else if (v->status == STATUS_FILE_ERROR && has_run(f)) {
+        (void)snprintf(v->reason, sizeof(v->reason), "%s", f->missing);
     } else if (v->status == STATUS_SETUP_ERROR ||
                v->status == STATUS_FILE_ERROR) {
         (void)snprintf(v->reason, sizeof(v->reason), "%s: %s", r->step,

@@ -26,6 +26,7 @@ struct verdict_facts {
     enum verdict_stop stop;
     uint64_t stdout_total;
     uint64_t stderr_total;
+    const char *missing; /* why a file it had to leave is not here; NULL */
 };
 
 struct verdict {

@@ -28,7 +28,8 @@ SIZE(job_max_bytes,   "job.max_bytes",   8388608, 1024, 1073741824, "largest job
 SIZE(job_code_max_bytes, "job.code_max_bytes", 1048576, 1, 1073741824, "largest code field") \
 SIZE(job_args_max_bytes, "job.args_max_bytes", 1048576, 1, 1073741824, "largest sum of args, and of parameters") \
 NUM (job_max_files,   "job.max_files",   1000, 0, 100000, "most files one job may carry") \
-SIZE(result_max_bytes, "result.max_bytes", 4194304, 65536, 1073741824, "largest result record; a larger one has its output cut further, and says so") \
+NUM (job_max_fetch_files, "job.max_fetch_files", 100, 0, 10000, "most fetch_files one job may ask for") \
+SIZE(result_max_bytes, "result.max_bytes", 4194304, 65536, 1073741824, "largest result record; a larger one loses contents of files and output, and says so") \
 TIME(default_wall_time_ms, "limits.default.wall_time", 30000, 1, 86400000, "wall clock, when the job names none") \
 TIME(default_cpu_time_ms, "limits.default.cpu_time", 30000, 1, 86400000, "CPU time of all processes of the box") \
 SIZE(default_memory_bytes, "limits.default.memory", 536870912, 1048576, 1099511627776, "memory of the box") \
@@ -41,6 +42,8 @@ SIZE(default_tmp_bytes, "limits.default.tmp", 104857600, 65536, 1099511627776, "
 NUM (default_max_inodes, "limits.default.max_inodes", 10000, 16, 10000000, "files and directories in /workspace, and in /tmp") \
 SIZE(default_stdout_bytes, "limits.default.stdout", 1048576, 0, 268435456, "stdout kept: half from the head, half from the tail") \
 SIZE(default_stderr_bytes, "limits.default.stderr", 1048576, 0, 268435456, "stderr kept, the same way") \
+SIZE(default_artifact_bytes, "limits.default.artifacts", 1048576, 0, 1073741824, "contents of all artifacts together; the rest is named without") \
+NUM (default_max_artifacts, "limits.default.max_artifacts", 100, 0, 10000, "files below /workspace/artifacts that come back; 0: none") \
 NUM (default_cpu_quota_millicores, "limits.default.cpu_quota_millicores", 1000, 10, 1000000, "share of a core, where the cpu cgroup is writable") \
 TIME(max_wall_time_ms, "limits.max.wall_time", 3600000, 1, 604800000, "over this a job is refused") \
 TIME(max_cpu_time_ms, "limits.max.cpu_time", 3600000, 1, 604800000, "over this a job is refused") \
@@ -53,6 +56,8 @@ SIZE(max_disk_bytes, "limits.max.disk", 1073741824, 65536, 1125899906842624, "ov
 NUM (max_max_inodes, "limits.max.max_inodes", 1000000, 16, 100000000, "over this a job is refused") \
 SIZE(max_stdout_bytes, "limits.max.stdout", 16777216, 0, 1073741824, "over this a job is refused") \
 SIZE(max_stderr_bytes, "limits.max.stderr", 16777216, 0, 1073741824, "over this a job is refused") \
+SIZE(max_artifact_bytes, "limits.max.artifacts", 16777216, 0, 1073741824, "over this a job is refused") \
+NUM (max_max_artifacts, "limits.max.max_artifacts", 10000, 0, 10000, "over this a job is refused") \
 NUM (max_cpu_quota_millicores, "limits.max.cpu_quota_millicores", 64000, 10, 1000000, "over this a job is refused") \
 TEXT(log_level,       "log.level",       "info", "debug, info, warn or error") \
 TEXT(log_format,      "log.format",      "text", "text or json")

@@ -379,6 +379,8 @@ void job_default_limits(struct job_limits *limits, const struct config *config)
         {&limits->max_inodes, config->default_max_inodes},
         {&limits->stdout_bytes, config->default_stdout_bytes},
         {&limits->stderr_bytes, config->default_stderr_bytes},
+        {&limits->artifact_bytes, config->default_artifact_bytes},
+        {&limits->max_artifacts, config->default_max_artifacts},
         {&limits->cpu_quota_millicores, config->default_cpu_quota_millicores},
     };
 

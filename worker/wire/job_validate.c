@@ -412,7 +412,13 @@ static int check_compile(const struct job *job, const struct config *config,
 static int check_fetch(const struct job *job, const struct config *config,
                        struct err *e)
 {
-    (void)config;
+    if (job->fetch_files_count > config->job_max_fetch_files) {
+        return err_set(e, ERR_INPUT,
+                       "fetch_files: %zu entries are over this worker's "
+                       "maximum of %llu",
+                       job->fetch_files_count,
+                       (unsigned long long)config->job_max_fetch_files);
+    }
     for (size_t i = 0; i < job->fetch_files_count; i++) {
         char field[48];
 
@@ -529,8 +535,8 @@ static int check_limit_set(const char *where, const struct job_limits *l,
         {"max_inodes", l->max_inodes, 16, c->max_max_inodes},
         {"stdout_bytes", l->stdout_bytes, 0, c->max_stdout_bytes},
         {"stderr_bytes", l->stderr_bytes, 0, c->max_stderr_bytes},
-        {"artifact_bytes", l->artifact_bytes, 0, any},
-        {"max_artifacts", l->max_artifacts, 0, any},
+        {"artifact_bytes", l->artifact_bytes, 0, c->max_artifact_bytes},
+        {"max_artifacts", l->max_artifacts, 0, c->max_max_artifacts},
         {"cpu_quota_millicores", l->cpu_quota_millicores, 10,
          c->max_cpu_quota_millicores},
         {"max_network_requests", l->max_network_requests, 0, any},
