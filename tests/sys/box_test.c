@@ -64,8 +64,8 @@ static void runs_and_reports(void **state)
     expect_done(3);
     assert_string_equal(r.out, "hello\noops\n");
     assert_int_equal(r.ended.report.verified, BOX_VERIFIED_ALL);
-    assert_true(r.ended.report.exec_us > r.ended.clone_us);
-    assert_true(r.ended.reaped_us >= r.ended.report.end_us);
+    assert_true(r.ended.report.exec_us > r.ended.start_us);
+    assert_true(r.ended.ended_us >= r.ended.report.end_us);
 }
 
 /* Of a control call the kernel says ENOTTY, the rules EACCES: which, is seen

@@ -62,9 +62,9 @@ static void a_killed_box_has_its_cgroups_cpu(void **state)
 {
     const struct launch_ended killed = {
         .slot = 3,
-        .clone_us = 1000000,
-        .reaped_us = 2000000,
-        .cpu_user_us = 10,
+        .start_us = 1000000,
+        .ended_us = 2000000,
+        .usage.cpu_user_us = 10,
         .cgroup = {.cpu_us = 700000, .cpu_system_us = 200000},
     };
     const struct verdict v = {.status = STATUS_TIME_LIMIT_EXCEEDED};
@@ -85,8 +85,8 @@ static void times_are_on_one_clock(void **state)
 {
     const struct launch_ended ended = {
         .has_report = 1,
-        .clone_us = 1000000,
-        .reaped_us = 4000000,
+        .start_us = 1000000,
+        .ended_us = 4000000,
         .report = {.phase = BOX_PHASE_DONE,
                    .verified = BOX_VERIFIED_ALL,
                    .exec_us = 1500000,

@@ -61,6 +61,14 @@ static NORETURN void run_launcher(const struct config *config, int sock,
     };
     struct err e;
 
+    spec.prepared = config->box_prepared < spec.slots
+                        ? (unsigned)config->box_prepared
+                        : spec.slots;
+    spec.shape = (struct box_shape){
+        .workspace_bytes = config->default_disk_bytes,
+        .tmp_bytes = config->default_tmp_bytes,
+        .max_inodes = config->default_max_inodes,
+    };
     launch_check_maxima(config, &spec.maxima);
     fd_close_all_except(3, &sock, 1);
     /* Settings may be secrets, and every box begins as a copy of us. Ending

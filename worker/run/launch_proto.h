@@ -16,21 +16,21 @@ enum launch_type {
     LAUNCH_START = 1, /* engine -> launcher, with 4 or 5 descriptors */
     LAUNCH_KILL,      /* engine -> launcher */
     LAUNCH_READY,     /* launcher -> engine, once, first */
-    LAUNCH_ENDED,     /* launcher -> engine, one per START */
+    LAUNCH_ENDED,     /* launcher -> engine, one per START. The slot may be
+                       * used again at once: its init may still be ending */
 };
 
 enum launch_network { LAUNCH_NET_NONE, LAUNCH_NET_LOOPBACK };
 
-/* Descriptors of a START, in this order. */
+/* Descriptors of a START, in this order: they go on to box init as they are. */
 enum {
-    LAUNCH_FD_BUNDLE,
-    LAUNCH_FD_STDIN,
-    LAUNCH_FD_STDOUT,
-    LAUNCH_FD_STDERR,
-    LAUNCH_FD_COUNT,
-    /* May be left out: where files go that come back, a pipe. */
-    LAUNCH_FD_COLLECTION = LAUNCH_FD_COUNT,
-    LAUNCH_FD_MAX
+    LAUNCH_FD_BUNDLE = BOX_FD_BUNDLE,
+    LAUNCH_FD_STDIN = BOX_FD_STDIN,
+    LAUNCH_FD_STDOUT = BOX_FD_STDOUT,
+    LAUNCH_FD_STDERR = BOX_FD_STDERR,
+    LAUNCH_FD_COUNT = BOX_FD_COUNT,
+    LAUNCH_FD_COLLECTION = BOX_FD_COLLECTION, /* may be left out */
+    LAUNCH_FD_MAX = BOX_FD_MAX,
 };
 
 struct launch_request {
@@ -75,17 +75,11 @@ struct launch_ended {
     int32_t sys;
     uint32_t init_status; /* wait status of init itself */
     uint32_t unused;
-    uint64_t clone_us;  /* monotonic: before the clone */
-    uint64_t reaped_us; /* init reaped: all of the box is gone */
+    uint64_t start_us; /* monotonic: the request was taken */
+    uint64_t ended_us; /* every process of the job is dead */
     struct box_report report;
     struct cgroup_usage cgroup; /* zeros where there is none */
-    uint64_t cpu_user_us;
-    uint64_t cpu_system_us;
-    uint64_t max_rss_bytes; /* largest process, or the watch's peak sum */
-    uint64_t faults_major;
-    uint64_t faults_minor;
-    uint64_t switches_voluntary;
-    uint64_t switches_forced;
+    struct box_usage usage;     /* max_rss_bytes: or the watch's peak sum */
     uint64_t watched_processes; /* the watch's peak */
     char error[200];
 };

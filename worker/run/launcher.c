@@ -6,8 +6,8 @@
  * nothing of the host's files (the template is its root), and parses nothing
  * that a job brought: bundles go through it as descriptors.
  *
- * Happy path: START -> clone3 -> id maps -> go byte -> ... -> pidfd readable
- * -> report read, init reaped, counters read -> ENDED.
+ * Happy path: every slot has a process and a box ahead (slot.c); START gives
+ * that box its job; its last report, or its end, becomes ENDED.
  *
  * Failures: a request that does not fit its slot is answered with ENDED,
  * is_refused. The engine's death is end of file on the socket: all boxes are
@@ -21,15 +21,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -37,7 +34,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "run/launch_check.h"
-#include "run/launch_proto.h"
+#include "run/launcher_inside.h"
 #include "sys/caps.h"
 #include "sys/cgroup.h"
 #include "sys/forkmap.h"
@@ -54,50 +51,24 @@
 /* Reading all of /proc is dearer. */
 #define WATCH_NO_CGROUP_MS 200
 
-struct slot {
-    unsigned index;
-    uint64_t seq;
-    pid_t pid; /* 0: idle */
-    int pidfd;
-    int report_fd;
-    uint64_t clone_us;
-    enum launch_stop stop;
-    uint64_t wall_us; /* the engine wants it ended after so long; 0: no */
-    struct box_report report; /* the last that init sent */
-    bool has_report;          /* and it is of the end */
-    uint64_t collect_us;      /* since when files come back; 0: they do not */
-    struct box_limits limits;
-    uint32_t network;
-    uint32_t profile;
-    struct cgroup_slot cgroup;
-    int net_fds[2];                /* by enum launch_network */
-    struct proctree_usage watched; /* peaks, where no cgroup is */
-};
-
-struct launcher {
-    const struct launcher_spec *spec;
-    int is_root;
-    int proc_fd; /* the host's /proc */
-    int self_pidfd;
-    int epoll_fd;
-    int current_net; /* the slot's net fd we are in, -1 at first */
-    struct cgroups cgroups;
-    struct landlock_plan landlock[LAUNCH_NET_LOOPBACK + 1]; /* by network */
-    struct slot *slots;
-    unsigned running;
-    bool has_walls; /* some slot may wait for its wall_us */
-};
-
-#define EPOLL_ENGINE UINT32_MAX
-
-static int watch_fd(struct launcher *l, int fd, uint32_t key, struct err *e)
+uint64_t launcher_key(const struct slot *slot, enum slot_event event)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = key};
+    return (uint64_t)slot->index * SLOT_EVENTS + event;
+}
+
+int launcher_watch(struct launcher *l, int fd, uint64_t key, struct err *e)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = key};
 
     if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         return err_sys(e, "epoll");
     }
     return 0;
+}
+
+void launcher_unwatch(struct launcher *l, int fd)
+{
+    (void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
 /* ---- boot ------------------------------------------------------------- */
@@ -106,14 +77,8 @@ static int open_slots(struct launcher *l, struct err *e)
 {
     l->slots = xcalloc(l->spec->slots, sizeof(*l->slots));
     for (unsigned i = 0; i < l->spec->slots; i++) {
-        struct slot *slot = &l->slots[i];
-
-        slot->index = i;
-        slot->pidfd = slot->report_fd = -1;
-        if (cgroup_slot_open(&l->cgroups, i, &slot->cgroup, e) < 0 ||
-            ns_make_net(0, &slot->net_fds[LAUNCH_NET_NONE], e) < 0 ||
-            ns_make_net(1, &slot->net_fds[LAUNCH_NET_LOOPBACK], e) < 0) {
-            return err_wrap(e, "slot %u", i);
+        if (slot_open(l, &l->slots[i], i, e) < 0) {
+            return -1;
         }
     }
     return 0;
@@ -182,7 +147,7 @@ static int boot(struct launcher *l, struct err *e)
         give_up_privilege(l, e) < 0) {
         return -1;
     }
-    return watch_fd(l, l->spec->engine_sock, EPOLL_ENGINE, e);
+    return launcher_watch(l, l->spec->engine_sock, LAUNCHER_KEY_ENGINE, e);
 }
 
 static void say_ready(struct launcher *l, int status, const struct err *e)
@@ -203,9 +168,7 @@ static void say_ready(struct launcher *l, int status, const struct err *e)
     (void)!ipc_send(l->spec->engine_sock, &ready, sizeof(ready), NULL, 0, NULL);
 }
 
-/* ---- ending a box ------------------------------------------------------ */
-
-static void send_ended(struct launcher *l, struct launch_ended *ended)
+void launcher_send_ended(struct launcher *l, struct launch_ended *ended)
 {
     struct err e;
 
@@ -217,106 +180,22 @@ static void send_ended(struct launcher *l, struct launch_ended *ended)
     }
 }
 
-static void refuse(struct launcher *l, const struct launch_request *request,
-                   const struct err *e)
-{
-    struct launch_ended ended = {.slot = request->slot,
-                                 .seq = request->seq,
-                                 .is_refused = 1,
-                                 .sys = e->sys};
+/* ---- wall clocks ------------------------------------------------------- */
 
-    (void)str_copy(ended.error, sizeof(ended.error), e->msg);
-    send_ended(l, &ended);
-}
-
-static uint64_t timeval_us(struct timeval t)
-{
-    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_usec;
-}
-
-static void fill_usage(const struct rusage *ru, struct launch_ended *out)
-{
-    out->cpu_user_us = timeval_us(ru->ru_utime);
-    out->cpu_system_us = timeval_us(ru->ru_stime);
-    out->max_rss_bytes = (uint64_t)ru->ru_maxrss * 1024;
-    out->faults_major = (uint64_t)ru->ru_majflt;
-    out->faults_minor = (uint64_t)ru->ru_minflt;
-    out->switches_voluntary = (uint64_t)ru->ru_nvcsw;
-    out->switches_forced = (uint64_t)ru->ru_nivcsw;
-}
-
-static void read_report(struct slot *slot)
-{
-    struct box_report report;
-
-    while (read(slot->report_fd, &report, sizeof(report)) == sizeof(report)) {
-        slot->report = report;
-        slot->has_report = report.phase != BOX_PHASE_RUNNING;
-        slot->collect_us =
-            report.phase == BOX_PHASE_COLLECT ? clock_mono_us() : 0;
-    }
-}
-
-/* Init is a zombie, or about to be: its processes are gone before it is. */
-static void reap(struct launcher *l, struct slot *slot)
-{
-    struct launch_ended ended = {
-        .slot = slot->index, .seq = slot->seq, .clone_us = slot->clone_us};
-    struct rusage ru;
-    int status = 0;
-
-    memset(&ru, 0, sizeof(ru));
-    while (wait4(slot->pid, &status, __WALL, &ru) < 0 && errno == EINTR) {
-    }
-    ended.reaped_us = clock_mono_us();
-    ended.init_status = (uint32_t)status;
-    ended.stop = slot->stop;
-    read_report(slot);
-    ended.report = slot->report;
-    if (ended.report.phase == BOX_PHASE_COLLECT) { /* it did not get through */
-        ended.report.phase = BOX_PHASE_DONE;
-    }
-    ended.has_report = slot->has_report;
-    fill_usage(&ru, &ended);
-    cgroup_slot_end(&l->cgroups, &slot->cgroup, &ended.cgroup);
-    ended.watched_processes = slot->watched.processes;
-    if (slot->watched.rss_bytes > ended.max_rss_bytes) {
-        ended.max_rss_bytes = slot->watched.rss_bytes;
-    }
-    /* By name: a box just cloned holds copies of our descriptors until it has
-     * closed them, so that closing ours alone leaves it in epoll. The slot's
-     * next box would be taken for ended, and we would wait for it. */
-    (void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, slot->pidfd, NULL);
-    close(take_fd(&slot->pidfd));
-    close(take_fd(&slot->report_fd));
-    slot->pid = 0;
-    l->running--;
-    send_ended(l, &ended);
-}
-
-static void stop_box(struct slot *slot, enum launch_stop why)
-{
-    if (slot->pid > 0 && slot->stop == LAUNCH_STOP_NONE) {
-        slot->stop = why;
-        (void)proc_kill(slot->pidfd, SIGKILL);
-    }
-}
-
-/* A box that does not get as far as its program in this time never will. */
+/* A job whose program has not started in this time never will. */
 #define SETUP_MAX_US 2000000u
 
 /* Bringing files back takes no more than this, unless nobody reads them. */
 #define COLLECT_MAX_US 5000000u
 
-static uint64_t wall_end_us(struct slot *slot)
+static uint64_t wall_end_us(const struct slot *slot)
 {
-    read_report(slot);
     if (slot->collect_us) {
         return slot->collect_us + COLLECT_MAX_US;
     }
     return slot->wall_us + (slot->report.exec_us
                                 ? slot->report.exec_us
-                                : slot->clone_us + SETUP_MAX_US);
+                                : slot->start_us + SETUP_MAX_US);
 }
 
 /* Ends what has had its time; how long until the next, at most max_ms. */
@@ -328,18 +207,18 @@ static int look_at_walls(struct launcher *l, int max_ms)
     for (unsigned i = 0; i < l->spec->slots; i++) {
         struct slot *slot = &l->slots[i];
 
-        if (slot->pid == 0 || slot->wall_us == 0 ||
+        if (!slot->has_job || slot->wall_us == 0 ||
             slot->stop != LAUNCH_STOP_NONE) {
             continue;
         }
-        uint64_t end_us = wall_end_us(slot);
-        if (slot->has_report && !slot->collect_us) {
-            continue; /* it has ended, and is about to be reaped */
+        /* It may have ended in time, and told so. */
+        slot_on_event(slot, SLOT_REPORT);
+        if (!slot->has_job) {
+            continue;
         }
-        if (end_us <= now_us && slot->collect_us) {
-            (void)proc_kill(slot->pidfd, SIGKILL); /* of init: no stop */
-        } else if (end_us <= now_us) {
-            stop_box(slot, LAUNCH_STOP_ENGINE);
+        uint64_t end_us = wall_end_us(slot);
+        if (end_us <= now_us) {
+            slot_stop(slot, LAUNCH_STOP_ENGINE);
         } else if (end_us - now_us < left_us) {
             left_us = end_us - now_us;
         }
@@ -347,13 +226,13 @@ static int look_at_walls(struct launcher *l, int max_ms)
     return (int)((left_us + 999) / 1000);
 }
 
-/* ---- starting a box ---------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------- */
 
 static int check_request(const struct launcher *l,
                          const struct launch_request *request, const int *fds,
                          struct err *e)
 {
-    if (request->slot >= l->spec->slots || l->slots[request->slot].pid != 0 ||
+    if (request->slot >= l->spec->slots || l->slots[request->slot].has_job ||
         request->network > LAUNCH_NET_LOOPBACK ||
         request->profile >= SECCOMP_PROFILES) {
         return err_set(e, ERR_BUG,
@@ -367,151 +246,34 @@ static int check_request(const struct launcher *l,
     return launch_check_limits(&request->limits, &l->spec->maxima, e);
 }
 
-/* A box is born in the network namespace its parent is in. */
-static int enter_net(struct launcher *l, int net_fd, struct err *e)
-{
-    if (l->current_net == net_fd) {
-        return 0;
-    }
-    if (setns(net_fd, CLONE_NEWNET) < 0) {
-        return err_sys(e, "entering the slot's network namespace");
-    }
-    l->current_net = net_fd;
-    return 0;
-}
-
-static uid_t slot_uid(const struct launcher *l, const struct slot *slot)
-{
-    return l->is_root ? (uid_t)(l->spec->uid_base + slot->index) : 0;
-}
-
-static int v2_cgroup_fd(const struct launcher *l, const struct slot *slot)
-{
-    return l->cgroups.version == CGROUP_V2 ? slot->cgroup.dir_fd : -1;
-}
-
-/* The clone and its two pipes. In the child: box_init, no return. */
-static int clone_box(struct launcher *l, struct slot *slot, const int *fds,
-                     int *out_go_fd, struct err *e)
-{
-    struct rlimits_plan rlimits;
-    AUTO_FD int go_read = -1;
-    AUTO_FD int go_write = -1;
-    AUTO_FD int report_read = -1;
-    AUTO_FD int report_write = -1;
-    int go[2];
-    int report[2];
-
-    if (fd_pipe(go, e) < 0) {
-        return -1;
-    }
-    go_read = go[0];
-    go_write = go[1];
-    if (fd_pipe(report, e) < 0) {
-        return -1;
-    }
-    report_read = report[0];
-    report_write = report[1];
-    if (fd_set_nonblock(report_read, true, e) < 0) {
-        return -1;
-    }
-    rlimits_make(&slot->limits, l->cgroups.controllers & CGROUP_PIDS, &rlimits);
-    const struct box_child child = {
-        .limits = &slot->limits,
-        .rlimits = &rlimits,
-        .cgroups = &l->cgroups,
-        .cgroup = &slot->cgroup,
-        .landlock = &l->landlock[slot->network],
-        .seccomp = &l->spec->seccomp.programs[slot->profile],
-        .data_bytes = l->cgroups.controllers & CGROUP_MEMORY
-                          ? 0
-                          : slot->limits.memory_bytes,
-        .go_fd = go_read,
-        .launcher_pidfd = l->self_pidfd,
-        .report_fd = report_write,
-        .bundle_fd = fds[LAUNCH_FD_BUNDLE],
-        .stdio_fds = {fds[LAUNCH_FD_STDIN], fds[LAUNCH_FD_STDOUT],
-                      fds[LAUNCH_FD_STDERR]},
-        .collection_fd = fds[LAUNCH_FD_COLLECTION],
-    };
-    slot->clone_us = clock_mono_us();
-    slot->pid =
-        proc_clone(ns_clone_flags(), v2_cgroup_fd(l, slot), &slot->pidfd);
-    if (slot->pid == 0) {
-        close(go_write); /* or we would never see the launcher's end go */
-        box_init(&child);
-    }
-    if (slot->pid < 0) {
-        slot->pid = 0;
-        return err_sys(e, "clone3 of a box");
-    }
-    slot->report_fd = take_fd(&report_read);
-    *out_go_fd = take_fd(&go_write);
-    return 0;
-}
-
-static int start(struct launcher *l, const struct launch_request *request,
-                 const int *fds, struct err *e)
-{
-    if (check_request(l, request, fds, e) < 0) {
-        return -1;
-    }
-    struct slot *slot = &l->slots[request->slot];
-    AUTO_FD int go_fd = -1;
-
-    slot->seq = request->seq;
-    slot->limits = request->limits;
-    slot->network = request->network;
-    slot->profile = request->profile;
-    slot->stop = LAUNCH_STOP_NONE;
-    slot->wall_us = 0;
-    slot->has_report = false;
-    slot->collect_us = 0;
-    memset(&slot->report, 0, sizeof(slot->report));
-    memset(&slot->watched, 0, sizeof(slot->watched));
-    if (enter_net(l, slot->net_fds[request->network], e) < 0 ||
-        cgroup_slot_begin(&l->cgroups, &slot->cgroup, &slot->limits, e) < 0 ||
-        clone_box(l, slot, fds, &go_fd, e) < 0) {
-        return -1;
-    }
-    /* From here the box exists: what fails ends it, and reap() reports. */
-    l->running++;
-    if (watch_fd(l, slot->pidfd, slot->index, e) < 0) {
-        (void)proc_kill(slot->pidfd, SIGKILL);
-        reap(l, slot);
-        return 0;
-    }
-    uid_t uid = slot_uid(l, slot);
-    if (ns_write_maps(l->proc_fd, slot->pid, uid, uid, e) < 0) {
-        log_error("no id map", "slot=%u error=%s", slot->index, e->msg);
-        return 0; /* the closed pipe tells init */
-    }
-    (void)!write(go_fd, "", 1);
-    return 0;
-}
-
-/* ---- requests ---------------------------------------------------------- */
-
 static void on_start(struct launcher *l, const struct launch_request *request,
-                     const int *fds)
+                     int *fds)
 {
     struct err e;
 
-    if (start(l, request, fds, &e) < 0) {
-        refuse(l, request, &e);
+    if (check_request(l, request, fds, &e) < 0) {
+        struct launch_ended ended = {.slot = request->slot,
+                                     .seq = request->seq,
+                                     .is_refused = 1,
+                                     .sys = e.sys};
+
+        (void)str_copy(ended.error, sizeof(ended.error), e.msg);
+        launcher_send_ended(l, &ended);
+        return;
     }
+    slot_start(&l->slots[request->slot], request, fds);
 }
 
 static void on_kill(struct launcher *l, const struct launch_request *request,
-                    const int *fds)
+                    int *fds)
 {
     (void)fds;
     if (request->slot >= l->spec->slots ||
-        l->slots[request->slot].seq != request->seq) {
+        l->slots[request->slot].job.seq != request->seq) {
         return;
     }
     if (request->after_us == 0) {
-        stop_box(&l->slots[request->slot], LAUNCH_STOP_ENGINE);
+        slot_stop(&l->slots[request->slot], LAUNCH_STOP_ENGINE);
     } else {
         l->slots[request->slot].wall_us = request->after_us;
         l->has_walls = true;
@@ -521,7 +283,7 @@ static void on_kill(struct launcher *l, const struct launch_request *request,
 static const struct {
     enum launch_type type;
     void (*handle)(struct launcher *l, const struct launch_request *request,
-                   const int *fds);
+                   int *fds);
 } requests[] = {
     {LAUNCH_START, on_start},
     {LAUNCH_KILL, on_kill},
@@ -561,7 +323,7 @@ static void look_without_cgroup(struct launcher *l, struct slot *slot)
 {
     struct proctree_usage now;
 
-    if (proctree_sum(l->proc_fd, slot->pid, &now) < 0) {
+    if (proctree_sum(l->proc_fd, slot->box, &now) < 0) {
         return;
     }
     if (now.cpu_us > slot->watched.cpu_us) {
@@ -573,8 +335,8 @@ static void look_without_cgroup(struct launcher *l, struct slot *slot)
     if (now.processes > slot->watched.processes) {
         slot->watched.processes = now.processes;
     }
-    if (now.rss_bytes > slot->limits.memory_bytes) {
-        stop_box(slot, LAUNCH_STOP_MEMORY);
+    if (now.rss_bytes > slot->job.limits.memory_bytes) {
+        slot_stop(slot, LAUNCH_STOP_MEMORY);
     }
 }
 
@@ -590,18 +352,21 @@ static void look(struct launcher *l, struct slot *slot)
         look_without_cgroup(l, slot);
         cpu_us = cpu_us ? cpu_us : slot->watched.cpu_us;
     }
-    if (cpu_us > slot->limits.cpu_time_ms * 1000) {
-        read_report(slot);
-        if (!slot->has_report) { /* else it is not the job's time any more */
-            stop_box(slot, LAUNCH_STOP_CPU);
-        }
+    if (cpu_us > slot->job.limits.cpu_time_ms * 1000) {
+        slot_on_event(slot, SLOT_REPORT);
+    }
+    /* While files come back it is not the job's time any more. */
+    if (slot_is_running(slot) &&
+        cpu_us > slot->job.limits.cpu_time_ms * 1000) {
+        slot_stop(slot, LAUNCH_STOP_CPU);
     }
 }
 
 static void look_at_all(struct launcher *l)
 {
     for (unsigned i = 0; i < l->spec->slots; i++) {
-        if (l->slots[i].pid > 0) {
+        slot_hurry(&l->slots[i], clock_mono_us());
+        if (slot_is_running(&l->slots[i])) {
             look(l, &l->slots[i]);
         }
     }
@@ -612,15 +377,44 @@ static void look_at_all(struct launcher *l)
 static void close_all(struct launcher *l)
 {
     for (unsigned i = 0; i < l->spec->slots; i++) {
-        stop_box(&l->slots[i], LAUNCH_STOP_ENGINE);
-    }
-    for (unsigned i = 0; i < l->spec->slots; i++) {
-        if (l->slots[i].pid > 0) {
-            reap(l, &l->slots[i]);
-        }
-        cgroup_slot_close(&l->cgroups, &l->slots[i].cgroup);
+        slot_close(&l->slots[i]);
     }
     cgroup_close(&l->cgroups);
+}
+
+/* One box ahead per call, so that a request never waits behind many. False
+ * when nothing is left to prepare. */
+static bool prepare_one(struct launcher *l)
+{
+    for (unsigned i = 0; i < l->spec->prepared; i++) {
+        if (slot_prepare(&l->slots[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False when the engine is gone. */
+static bool serve_event(struct launcher *l, uint64_t key)
+{
+    if (key == LAUNCHER_KEY_ENGINE) {
+        return serve_engine(l);
+    }
+    slot_on_event(&l->slots[key / SLOT_EVENTS],
+                  (enum slot_event)(key % SLOT_EVENTS));
+    return true;
+}
+
+static int wait_ms(struct launcher *l, bool is_preparing, int every_ms)
+{
+    if (is_preparing) {
+        return 0;
+    }
+    l->has_walls = l->has_walls && l->running;
+    if (l->has_walls) {
+        return look_at_walls(l, every_ms);
+    }
+    return l->running ? every_ms : -1;
 }
 
 static void serve(struct launcher *l)
@@ -628,27 +422,19 @@ static void serve(struct launcher *l)
     const int every_ms =
         l->cgroups.controllers & CGROUP_CPUACCT ? WATCH_MS : WATCH_NO_CGROUP_MS;
     uint64_t next_look_ms = 0;
+    bool is_preparing = true;
 
     for (;;) {
         struct epoll_event events[64];
-        int wait_ms = l->running ? every_ms : -1;
-
-        l->has_walls = l->has_walls && l->running;
-        if (l->has_walls) {
-            wait_ms = look_at_walls(l, wait_ms);
-        }
-        int n = epoll_wait(l->epoll_fd, events, ARRAY_LEN(events), wait_ms);
+        int n = epoll_wait(l->epoll_fd, events, ARRAY_LEN(events),
+                           wait_ms(l, is_preparing, every_ms));
 
         for (int i = 0; i < n; i++) {
-            uint32_t key = events[i].data.u32;
-            if (key == EPOLL_ENGINE) {
-                if (!serve_engine(l)) {
-                    return;
-                }
-            } else if (l->slots[key].pid > 0) {
-                reap(l, &l->slots[key]);
+            if (!serve_event(l, events[i].data.u64)) {
+                return;
             }
         }
+        is_preparing = prepare_one(l);
         uint64_t now_ms = clock_mono_ms();
         if (l->running && now_ms >= next_look_ms) {
             look_at_all(l);
@@ -657,8 +443,6 @@ static void serve(struct launcher *l)
     }
 }
 
-/* SIGINT reaches the whole foreground group, SIGTERM perhaps: the engine
- * decides when it is over and closes the socket. */
 static void block_signals(void)
 {
     sigset_t all;

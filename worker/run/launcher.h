@@ -16,6 +16,8 @@ struct launcher_spec {
     const char *cgroup_parent;
     struct seccomp_set seccomp;
     struct box_limits maxima; /* of any request */
+    struct box_shape shape;   /* of the first boxes made ahead */
+    unsigned prepared;        /* slots that keep a box ready */
 };
 
 /* Never returns. Call it in a child forked before any thread exists. */

@@ -64,8 +64,8 @@ static void add_cpu(struct result_usage *u, const struct launch_ended *ended)
 {
     const struct cgroup_usage *cg = &ended->cgroup;
 
-    u->cpu_user_us = ended->cpu_user_us;
-    u->cpu_system_us = ended->cpu_system_us;
+    u->cpu_user_us = ended->usage.cpu_user_us;
+    u->cpu_system_us = ended->usage.cpu_system_us;
     if (!ended->has_report && cg->cpu_us > u->cpu_user_us + u->cpu_system_us &&
         cg->cpu_us >= cg->cpu_system_us) {
         u->cpu_user_us = cg->cpu_us - cg->cpu_system_us;
@@ -79,10 +79,10 @@ static void add_usage(struct result_usage *u, const struct launch_ended *ended)
     u->wall_us = verdict_wall_us(ended);
     add_cpu(u, ended);
     u->memory_peak_bytes = verdict_memory_bytes(ended);
-    u->page_faults_major = ended->faults_major;
-    u->page_faults_minor = ended->faults_minor;
-    u->ctx_switches_voluntary = ended->switches_voluntary;
-    u->ctx_switches_forced = ended->switches_forced;
+    u->page_faults_major = ended->usage.faults_major;
+    u->page_faults_minor = ended->usage.faults_minor;
+    u->ctx_switches_voluntary = ended->usage.switches_voluntary;
+    u->ctx_switches_forced = ended->usage.switches_forced;
     if (ended->has_report) {
         u->io_read_bytes = ended->report.io_read_bytes;
         u->io_write_bytes = ended->report.io_write_bytes;
@@ -162,8 +162,8 @@ static void add_timings(struct result_timings *t, const struct report_run *run)
 {
     const struct launch_ended *ended = run->end->ended;
     const struct box_report *r = &ended->report;
-    uint64_t started = r->exec_us ? r->exec_us : ended->clone_us;
-    uint64_t finished = r->end_us ? r->end_us : ended->reaped_us;
+    uint64_t started = r->exec_us ? r->exec_us : ended->start_us;
+    uint64_t finished = r->end_us ? r->end_us : ended->ended_us;
 
     t->present = true;
     t->created_unix_nano = run->job->created_unix_nano;
@@ -172,9 +172,9 @@ static void add_timings(struct result_timings *t, const struct report_run *run)
     }
     t->started_unix_nano = to_unix_ns(run, started);
     t->finished_unix_nano = to_unix_ns(run, finished);
-    t->setup_us = started - ended->clone_us;
+    t->setup_us = started - ended->start_us;
     t->run_us = finished - started;
-    t->cleanup_us = ended->reaped_us - finished;
+    t->cleanup_us = ended->ended_us - finished;
     t->cold_start = true; /* no warm interpreters yet */
 }
 

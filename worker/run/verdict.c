@@ -17,7 +17,7 @@
 
 uint64_t verdict_cpu_us(const struct launch_ended *ended)
 {
-    uint64_t by_processes = ended->cpu_user_us + ended->cpu_system_us;
+    uint64_t by_processes = ended->usage.cpu_user_us + ended->usage.cpu_system_us;
 
     return ended->cgroup.cpu_us > by_processes ? ended->cgroup.cpu_us
                                                : by_processes;
@@ -26,15 +26,15 @@ uint64_t verdict_cpu_us(const struct launch_ended *ended)
 uint64_t verdict_memory_bytes(const struct launch_ended *ended)
 {
     return ended->cgroup.memory_peak_bytes ? ended->cgroup.memory_peak_bytes
-                                           : ended->max_rss_bytes;
+                                           : ended->usage.max_rss_bytes;
 }
 
 uint64_t verdict_wall_us(const struct launch_ended *ended)
 {
     uint64_t from =
-        ended->report.exec_us ? ended->report.exec_us : ended->clone_us;
+        ended->report.exec_us ? ended->report.exec_us : ended->start_us;
     uint64_t to =
-        ended->report.end_us ? ended->report.end_us : ended->reaped_us;
+        ended->report.end_us ? ended->report.end_us : ended->ended_us;
 
     return to > from ? to - from : 0;
 }

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* box.h - a box from the inside: what its init (pid 1) does, in order.
+/* box.h - a box from the inside, and the process that boxes come from.
  *
- *     launcher -- clone3 --> box init -- vfork, exec --> payload
- *                            reaps, measures, reports
+ *     launcher -- clone3 --> slot process     one per slot, lives on
+ *                               | clone3, for each job a new one
+ *                            box init         pid 1, waits for its job
+ *                               | vfork, exec
+ *                            payload
  *
  * The box lives as long as its init: when it ends, for whatever reason, the
  * kernel kills every process of the pid namespace, and the mounts and IPC
- * objects go with their namespaces. */
+ * objects go with their namespaces. Init is the launcher's own child
+ * (CLONE_PARENT), so that it is reaped there and dies when the launcher does.
+ *
+ * Two sockets of packets lead into a slot, both held by the launcher:
+ *     control   box_make -> slot process -> box_made
+ *     job       box_job with descriptors -> box init -> box_report
+ */
 #pragma once
 
 #include <stdint.h>
@@ -19,23 +28,46 @@
 #include "sys/rlimits.h"
 #include "sys/seccomp.h"
 
-/* All that init needs, made ready by the launcher before the clone. */
-struct box_child {
-    const struct box_limits *limits;
-    const struct rlimits_plan *rlimits;
+/* All that a slot process needs, made ready by the launcher before the clone.
+ */
+struct box_slot {
     const struct cgroups *cgroups;
     const struct cgroup_slot *cgroup;
     const struct landlock_plan *landlock;
-    const struct seccomp_program *seccomp;
+    const struct seccomp_set *seccomp;
+    int launcher_pidfd; /* readable once the launcher is dead */
+    int control_fd;     /* its end; the first packet says: id maps are written */
+    int job_fd;         /* its end, handed down to each box in turn */
+};
+
+struct box_make {
+    struct box_shape shape;
+};
+
+/* The slot process's answer to its start and to each box_make. */
+struct box_made {
+    int32_t pid; /* as the launcher sees it; 0: of the start itself */
+    int32_t sys; /* errno, 0: made */
+    char step[64];
+};
+
+/* Descriptors that come with a job, in this order. */
+enum {
+    BOX_FD_BUNDLE,
+    BOX_FD_STDIN,
+    BOX_FD_STDOUT,
+    BOX_FD_STDERR,
+    BOX_FD_COUNT,
+    /* May be left out: where files go that come back, a pipe. */
+    BOX_FD_COLLECTION = BOX_FD_COUNT,
+    BOX_FD_MAX,
+};
+
+struct box_job {
+    struct rlimits_plan rlimits;
     /* Where no memory cgroup is: the payload's RLIMIT_DATA, else 0. Not
      * RLIMIT_AS: V8 reserves address space it never uses. */
     uint64_t data_bytes;
-    int go_fd;          /* one byte: the id maps are written */
-    int launcher_pidfd; /* readable once the launcher is dead */
-    int report_fd;
-    int bundle_fd;
-    int stdio_fds[3];
-    int collection_fd; /* where files go that come back, -1: none do */
 };
 
 /* Where a box is in its life; what failed when it failed there. */
@@ -44,9 +76,9 @@ enum box_phase {
     BOX_PHASE_FILES,   /* the job's files could not be placed */
     BOX_PHASE_EXEC,    /* the program could not be started */
     BOX_PHASE_DONE,    /* it ran; wait_status tells how it ended */
+    BOX_PHASE_READY,   /* not an end: all layers are up, a job may come */
     BOX_PHASE_RUNNING, /* not an end: the program is being started */
-    /* As DONE, and all but init is dead; files are being brought back. */
-    BOX_PHASE_COLLECT,
+    BOX_PHASE_COLLECT, /* not an end: it ran, and its files come back */
 };
 
 /* Asked from the kernel by init itself, after the last layer. */
@@ -59,8 +91,19 @@ enum {
 };
 #define BOX_VERIFIED_ALL 31u
 
-/* Init's message, one write of fewer than PIPE_BUF bytes: one at the start of
- * the program, one when files are to come back, one at the end. */
+/* What all processes of the box used that init has reaped: at the end, all. */
+struct box_usage {
+    uint64_t cpu_user_us;
+    uint64_t cpu_system_us;
+    uint64_t max_rss_bytes; /* of the largest process */
+    uint64_t faults_major;
+    uint64_t faults_minor;
+    uint64_t switches_voluntary;
+    uint64_t switches_forced;
+};
+
+/* Init's message. One when it is ready, one at the start of the program, one
+ * at the end: then no other process of the box is left. */
 struct box_report {
     uint32_t phase;       /* enum box_phase */
     int32_t sys;          /* errno of the failure, 0 without one */
@@ -73,13 +116,15 @@ struct box_report {
     struct seccomp_call call;
     uint64_t used_bytes; /* in /workspace and /tmp at the end */
     uint64_t exec_us;    /* monotonic clock */
-    uint64_t end_us;
+    uint64_t end_us;     /* of the payload */
+    uint64_t dead_us;    /* the last of the other processes is reaped */
     uint64_t io_read_bytes;
     uint64_t io_write_bytes;
     uint64_t io_read_calls;
     uint64_t io_write_calls;
+    struct box_usage usage;
     char step[64]; /* the layer, file or call that failed */
 };
 
-/* The child's whole life. */
-NORETURN void box_init(const struct box_child *child);
+/* The slot process's whole life. */
+NORETURN void box_slot_main(const struct box_slot *slot);

@@ -17,3 +17,13 @@ struct box_limits {
     uint64_t max_open_files;  /* one process */
     uint64_t cpu_quota_millicores; /* 1000 = one core */
 };
+
+/* What of a box is settled before its job is known. A job that needs another
+ * shape gets a box made for it. */
+struct box_shape {
+    uint64_t workspace_bytes;
+    uint64_t tmp_bytes;
+    uint64_t max_inodes;
+    uint32_t profile; /* enum seccomp_profile */
+    uint32_t unused;
+};

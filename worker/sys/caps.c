@@ -58,7 +58,7 @@ int caps_keep_for_setuid(void)
     return set_all(UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID);
 }
 
-int caps_drop_all(void)
+int caps_bound_none(void)
 {
     /* The bounding set first: dropping from it needs CAP_SETPCAP. */
     if (bounding_keep(0) < 0) {
@@ -76,10 +76,30 @@ int caps_drop_all(void)
         errno != EINVAL) {
         return -1;
     }
+    return 0;
+}
+
+int caps_drop_sets(void)
+{
     return set_all(0);
 }
 
-bool caps_none(void)
+bool caps_bound_is_empty(void)
+{
+    for (int cap = 0; cap < CAPS_END; cap++) {
+        int is_set = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+
+        if (is_set < 0) {
+            break;
+        }
+        if (is_set > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool caps_sets_are_empty(void)
 {
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct sets[2] = {{0, 0, 0}, {0, 0, 0}};
@@ -89,16 +109,6 @@ bool caps_none(void)
     }
     for (int i = 0; i < 2; i++) {
         if (sets[i].effective | sets[i].permitted | sets[i].inheritable) {
-            return false;
-        }
-    }
-    for (int cap = 0; cap < CAPS_END; cap++) {
-        int is_set = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-
-        if (is_set < 0) {
-            break;
-        }
-        if (is_set > 0) {
             return false;
         }
     }

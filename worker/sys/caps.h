@@ -7,12 +7,15 @@
 
 #include "base/base.h"
 
-/* Empties the bounding, ambient, inheritable, permitted and effective sets and
- * locks the securebits, so that no exec gives any back. Safe after clone:
- * -1 with errno. */
-int caps_drop_all(void) MUST_USE;
-/* True when every set of this process is empty (asked from the kernel). */
-bool caps_none(void);
+/* A box gives them up in two halves, both safe after clone, -1 with errno.
+ * First the bounding and ambient sets, with locked securebits, so that no exec
+ * ever gives any back: children inherit that. Needs CAP_SETPCAP. */
+int caps_bound_none(void) MUST_USE;
+/* Then what the process itself has: inheritable, permitted, effective. */
+int caps_drop_sets(void) MUST_USE;
+/* Asked from the kernel. */
+bool caps_bound_is_empty(void);
+bool caps_sets_are_empty(void);
 /* Keeps only these (bit N = capability N) in permitted and effective, drops
  * the rest from the bounding set: for the launcher. */
 int caps_keep(uint64_t mask) MUST_USE;

@@ -516,6 +516,7 @@ int cgroup_slot_open(const struct cgroups *c, unsigned index,
     (void)snprintf(out->enter_path, sizeof(out->enter_path), "slot%u/tasks",
                    index);
     out->dir_fd = -1;
+    out->worn_tree = -1;
     memset(out->enter_fd, -1, sizeof(out->enter_fd));
     memset(out->counter_fd, -1, sizeof(out->counter_fd));
     for (size_t i = 0; i < c->tree_count; i++) {
@@ -577,7 +578,7 @@ static int write_cpu(const struct cgroups *c, int fd, uint64_t millicores)
 static int write_pids(const struct cgroups *c, int fd, uint64_t max_processes)
 {
     (void)c;
-    return write_num(fd, "pids.max", max_processes + 1); /* box init */
+    return write_num(fd, "pids.max", max_processes + CGROUP_OWN_TASKS);
 }
 
 /* What a job may ask for. */
@@ -646,29 +647,39 @@ int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
     return 0;
 }
 
-/* A peak cannot be set back everywhere (pids.peak never): then the slot gets a
- * fresh directory, of which we note what the next job begins with: where the
- * old one could not be removed it goes on. A job of one process leaves
- * pids.peak at its floor of two, so that the common case pays nothing. */
-static void renew(const struct cgroups *c, struct cgroup_slot *slot, int tree)
+bool cgroup_slot_is_worn(const struct cgroup_slot *slot)
 {
-    unsigned controllers = c->trees[tree].controllers;
+    return slot->worn_tree >= 0;
+}
 
-    close_slot_dir(c, slot, (size_t)tree);
-    (void)open_slot_dir(c, slot, (size_t)tree);
+/* We note what the next job begins with: where the old directory could not be
+ * removed it goes on. */
+void cgroup_slot_renew(const struct cgroups *c, struct cgroup_slot *slot)
+{
+    struct err e;
+    unsigned controllers = c->trees[slot->worn_tree].controllers;
+
+    close_slot_dir(c, slot, (size_t)slot->worn_tree);
+    (void)open_slot_dir(c, slot, (size_t)slot->worn_tree);
+    slot->worn_tree = -1;
     if (controllers & CGROUP_PIDS) {
         slot->before[FORKS_REFUSED] = read_counter(c, slot, FORKS_REFUSED);
     }
     if (controllers & CGROUP_MEMORY) {
         slot->before[OOM_KILLS] = read_counter(c, slot, OOM_KILLS);
     }
-    if (controllers & CGROUP_CPUACCT) {
-        read_cpu(c, slot, &slot->before[CPU], &slot->before[CPU_SYSTEM]);
-    }
+    /* Ahead of the next job, which will want the same more often than not; if
+     * it fails now it is tried again then, and told. */
+    (void)!write_limits(c, slot, &slot->set, &e);
 }
 
-/* Nothing runs in a slot between two jobs: what a counter says at the end of
- * one is what the next begins with. */
+void cgroup_slot_note(const struct cgroups *c, struct cgroup_slot *slot)
+{
+    read_cpu(c, slot, &slot->before[CPU], &slot->before[CPU_SYSTEM]);
+}
+
+/* No job runs in a slot between two jobs: what a counter of failures says at
+ * the end of one is what the next begins with. */
 static uint64_t since_before(struct cgroup_slot *slot, enum counter which,
                              uint64_t now)
 {
@@ -681,8 +692,6 @@ static uint64_t since_before(struct cgroup_slot *slot, enum counter which,
 void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
                      struct cgroup_usage *out)
 {
-    int memory = tree_of(c, CGROUP_MEMORY);
-    int pids = tree_of(c, CGROUP_PIDS);
     uint64_t cpu_us = 0;
     uint64_t system_us = 0;
 
@@ -694,16 +703,17 @@ void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
         since_before(slot, OOM_KILLS, read_counter(c, slot, OOM_KILLS));
     out->memory_peak_bytes = read_counter(c, slot, MEMORY_PEAK);
     uint64_t peak = read_counter(c, slot, PIDS_PEAK);
-    out->processes_peak = peak > 0 ? peak - 1 : 0;
+    out->processes_peak =
+        peak > CGROUP_OWN_TASKS ? peak - CGROUP_OWN_TASKS : 0;
     /* A fork is refused only at the limit. Kernels before 6.1 have no peak. */
-    if (peak == 0 || peak > slot->set.max_processes) {
+    if (peak == 0 || peak >= slot->set.max_processes + CGROUP_OWN_TASKS) {
         out->forks_refused = since_before(slot, FORKS_REFUSED,
                                           read_counter(c, slot, FORKS_REFUSED));
     }
-    if (peak > 2) {
-        renew(c, slot, pids);
-    } else if (memory >= 0 && !slot->is_peak_reset) {
-        renew(c, slot, memory);
+    if (peak > CGROUP_OWN_TASKS + 1) {
+        slot->worn_tree = tree_of(c, CGROUP_PIDS);
+    } else if (!slot->is_peak_reset) {
+        slot->worn_tree = tree_of(c, CGROUP_MEMORY); /* -1: there is none */
     }
 }
 

@@ -23,6 +23,9 @@ enum cgroup_version { CGROUP_NONE = 0, CGROUP_V1 = 1, CGROUP_V2 = 2 };
 /* Controllers in force, bits. */
 enum { CGROUP_MEMORY = 1, CGROUP_PIDS = 2, CGROUP_CPU = 4, CGROUP_CPUACCT = 8 };
 
+/* Tasks of ours in a slot's cgroup: the slot process and box init. */
+#define CGROUP_OWN_TASKS 2
+
 #define CGROUP_TREES    4 /* v1: one hierarchy per controller */
 #define CGROUP_COUNTERS 6 /* what is read of a slot, see cgroup.c */
 /* A worker of at most so many slots keeps their files open. A box copies and
@@ -57,13 +60,14 @@ struct cgroup_slot {
     struct box_limits set;            /* what is written now */
     unsigned set_controllers;         /* and to which of them */
     bool is_peak_reset;               /* the kernel can: memory */
+    int worn_tree; /* whose peak cannot be set back otherwise, else -1 */
 };
 
 struct cgroup_usage {
     uint64_t memory_peak_bytes;
     uint64_t cpu_us;
     uint64_t cpu_system_us;  /* of these, in the kernel */
-    uint64_t processes_peak; /* the box's init not counted */
+    uint64_t processes_peak; /* CGROUP_OWN_TASKS not counted */
     uint64_t oom_kills;      /* in this job */
     uint64_t forks_refused;  /* in this job, by the pids limit */
 };
@@ -86,6 +90,13 @@ int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
 /* After it. */
 void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
                      struct cgroup_usage *out);
+/* Some peaks cannot be set back (pids.peak never can): after such a job the
+ * slot needs a fresh directory, which it can have once no process, not even
+ * the slot's own, is in the old one. A job of one process wears nothing. */
+bool cgroup_slot_is_worn(const struct cgroup_slot *slot);
+void cgroup_slot_renew(const struct cgroups *c, struct cgroup_slot *slot);
+/* Nothing of a job runs: what the box has used until now is not the job's. */
+void cgroup_slot_note(const struct cgroups *c, struct cgroup_slot *slot);
 /* While it runs. 0 when not known. */
 uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
                             const struct cgroup_slot *slot);

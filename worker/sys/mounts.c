@@ -374,7 +374,7 @@ int mounts_enter_template(int already_unshared, int is_root, struct err *e)
     return status;
 }
 
-int mounts_apply(const struct box_limits *limits, const char **out_step)
+int mounts_apply(const struct box_shape *shape, const char **out_step)
 {
     char options[128];
 
@@ -387,8 +387,8 @@ int mounts_apply(const struct box_limits *limits, const char **out_step)
     (void)snprintf(options, sizeof(options),
                    "mode=1777,uid=%d,gid=%d,size=%llu,nr_inodes=%llu",
                    NS_INNER_ID, NS_INNER_ID,
-                   (unsigned long long)limits->tmp_bytes,
-                   (unsigned long long)limits->max_inodes);
+                   (unsigned long long)shape->tmp_bytes,
+                   (unsigned long long)shape->max_inodes);
     if (mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0) {
         return -1;
     }
@@ -396,8 +396,8 @@ int mounts_apply(const struct box_limits *limits, const char **out_step)
     (void)snprintf(options, sizeof(options),
                    "mode=0755,uid=%d,gid=%d,size=%llu,nr_inodes=%llu",
                    NS_INNER_ID, NS_INNER_ID,
-                   (unsigned long long)limits->workspace_bytes,
-                   (unsigned long long)limits->max_inodes);
+                   (unsigned long long)shape->workspace_bytes,
+                   (unsigned long long)shape->max_inodes);
     return mount("workspace", "/workspace", "tmpfs", MS_NOSUID | MS_NODEV,
                  options);
 }

@@ -14,24 +14,34 @@
 #include "base/fd.h"
 
 const struct ns_row ns_rows[] = {
-    {"user_ns", "user", CLONE_NEWUSER, 1},
-    {"pid_ns", "pid", CLONE_NEWPID, 1},
-    {"mount_ns", "mnt", CLONE_NEWNS, 1},
-    {"ipc_ns", "ipc", CLONE_NEWIPC, 1},
-    {"uts_ns", "uts", CLONE_NEWUTS, 1},
+    {"user_ns", "user", CLONE_NEWUSER, NS_OF_SLOT},
+    {"pid_ns", "pid", CLONE_NEWPID, NS_OF_BOX},
+    {"mount_ns", "mnt", CLONE_NEWNS, NS_OF_BOX},
+    {"ipc_ns", "ipc", CLONE_NEWIPC, NS_OF_BOX},
+    {"uts_ns", "uts", CLONE_NEWUTS, NS_OF_SLOT | NS_OF_BOX},
     {"net_ns", "net", CLONE_NEWNET, 0},
     {"cgroup_ns", "cgroup", CLONE_NEWCGROUP, 0},
 };
 const size_t ns_row_count = ARRAY_LEN(ns_rows);
 
-uint64_t ns_clone_flags(void)
+static uint64_t flags_of(unsigned cloned)
 {
     uint64_t flags = 0;
 
     for (size_t i = 0; i < ns_row_count; i++) {
-        flags |= ns_rows[i].in_clone ? ns_rows[i].clone_flag : 0;
+        flags |= ns_rows[i].cloned & cloned ? ns_rows[i].clone_flag : 0;
     }
     return flags;
+}
+
+uint64_t ns_slot_flags(void)
+{
+    return flags_of(NS_OF_SLOT);
+}
+
+uint64_t ns_box_flags(void)
+{
+    return flags_of(NS_OF_BOX);
 }
 
 static int write_map(int proc_dir_fd, pid_t pid, const char *file,

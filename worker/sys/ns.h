@@ -9,22 +9,29 @@
 #include "base/base.h"
 #include "base/err.h"
 
-/* One row per namespace of a box. The network is not cloned but entered: an
- * empty one is prepared per slot (making one costs 350 us, entering 10). The
- * cgroup namespace is unshared once the box is in its cgroup, so that the
- * box's own cgroup is the root it sees. */
+/* Where a namespace of a box comes from. The network is not cloned but entered:
+ * an empty one is prepared per slot (making one costs 350 us, entering 10).
+ * The cgroup namespace is unshared once the slot process is in its cgroup, so
+ * that this cgroup is the root that boxes see. Host and domain name are the
+ * slot process's, of which each box has a copy. */
+enum {
+    NS_OF_SLOT = 1, /* in the clone3 of the slot process */
+    NS_OF_BOX = 2,  /* in that of every box */
+};
+
 struct ns_row {
     const char *name;    /* "user_ns", ...: as in the isolation block */
     const char *file;    /* in /proc/PID/ns */
     uint64_t clone_flag; /* CLONE_NEW... */
-    int in_clone;        /* part of the box's clone3 */
+    unsigned cloned;     /* NS_OF_... bits */
 };
 
 extern const struct ns_row ns_rows[];
 extern const size_t ns_row_count;
 
-/* The clone3 flags of a box. */
-uint64_t ns_clone_flags(void);
+/* The clone3 flags. */
+uint64_t ns_slot_flags(void);
+uint64_t ns_box_flags(void);
 
 /* Inside, the one user is NS_INNER_ID; outside it is uid/gid. The map is
  * written by the parent through its view of /proc. */

@@ -53,7 +53,7 @@ int privdrop_to_user(const char *user, struct err *e)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
         return err_sys(e, "no_new_privs");
     }
-    if (is_root && !caps_none()) {
+    if (is_root && !(caps_sets_are_empty() && caps_bound_is_empty())) {
         return err_set(e, ERR_BUG, "capabilities are left after becoming %s",
                        user);
     }

@@ -35,6 +35,14 @@ pid_t proc_clone(uint64_t namespaces, int cgroup_fd, int *out_pidfd)
     return (pid_t)pid;
 }
 
+pid_t proc_clone_sibling(uint64_t namespaces)
+{
+    /* exit_signal must be 0: the kernel takes that of our own process */
+    struct clone_args args = {.flags = namespaces | CLONE_PARENT};
+
+    return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
 void proc_reset_signals(void)
 {
     struct sigaction dfl = {.sa_handler = SIG_DFL};

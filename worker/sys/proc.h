@@ -15,6 +15,10 @@
  * child has a copy of the memory, so it must not use what threads may hold. */
 pid_t proc_clone(uint64_t namespaces, int cgroup_fd, int *out_pidfd) MUST_USE;
 
+/* clone3 of a brother: the child of our parent, which reaps it. 0 in the
+ * child, else the pid or -1 with errno; the child has no pidfd from us. */
+pid_t proc_clone_sibling(uint64_t namespaces) MUST_USE;
+
 /* What the payload of a box is started with. All descriptors are CLOEXEC
  * except the three that become 0, 1 and 2. */
 struct proc_exec {

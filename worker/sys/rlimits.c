@@ -2,6 +2,8 @@
 /* rlimits.c - see rlimits.h. Planned by the launcher, applied by box init. */
 #include "sys/rlimits.h"
 
+#include "sys/cgroup.h"
+
 /* The engine stops a box by the CPU time of all its processes; this bounds
  * one process should the engine be late. SIGXCPU, then SIGKILL. */
 #define CPU_SLACK_S 1
@@ -10,9 +12,11 @@ void rlimits_make(const struct box_limits *l, int has_pids_cgroup,
                   struct rlimits_plan *out)
 {
     rlim_t cpu_s = (l->cpu_time_ms + 999) / 1000;
-    /* One more than asked: box init counts too. Where the pids cgroup holds
-     * the limit it must bite first, because it counts the refusals. */
-    rlim_t tasks = l->max_processes + 1 + (has_pids_cgroup ? 16 : 0);
+    /* More than asked: box init and the slot process count too. Where the pids
+     * cgroup holds the limit it must bite first, because it counts the
+     * refusals. */
+    rlim_t tasks =
+        l->max_processes + CGROUP_OWN_TASKS + (has_pids_cgroup ? 16 : 0);
 
     *out = (struct rlimits_plan){
         .rows =

@@ -1,0 +1,748 @@
+/* SPDX-License-Identifier: MIT */
+/* slot.c - see slot.h. Runs in the launcher.
+ *
+ * Happy path: EMPTY -> ASKED -> MAKING -> READY, ahead of any job. START:
+ * limits into the cgroup, the job to init -> RUNNING. Init's last report, when
+ * every other process of the box is dead: ENDED to the engine -> ENDING; init
+ * ends -> EMPTY, and the next box is made.
+ *
+ * Failures: a START of another shape or network ends the prepared box and has
+ * one made. A box that dies before its job came is made again, a few times. A
+ * box that dies without a last report is answered with what the cgroup and
+ * wait4 know. A slot process that dies is replaced when a box is needed.
+ *
+ * On close: everything of the slot is killed and reaped. */
+#include "run/slot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "run/launcher_inside.h"
+#include "sys/ipc.h"
+#include "sys/ns.h"
+#include "sys/proc.h"
+#include "sys/rlimits.h"
+
+/* Boxes in a row that end before they are of use: then the job is told, and
+ * none is made ahead until one was of use again. */
+#define FAILURES_MAX 3
+
+static void advance(struct slot *slot);
+static void reap_box(struct slot *slot, int flags);
+
+/* ---- the table ----------------------------------------------------------- */
+
+enum step { ASK, MADE, LAYERED, GIVE, LET_GO, GONE, STEPS };
+
+static const struct {
+    bool is_allowed;
+    enum slot_state next;
+} moves[SLOT_STATES][STEPS] = {
+    [SLOT_EMPTY] = {[ASK] = {true, SLOT_ASKED}},
+    [SLOT_ASKED] = {[MADE] = {true, SLOT_MAKING}, [GONE] = {true, SLOT_EMPTY}},
+    [SLOT_MAKING] = {[LAYERED] = {true, SLOT_READY},
+                     [LET_GO] = {true, SLOT_ENDING},
+                     [GONE] = {true, SLOT_EMPTY}},
+    [SLOT_READY] = {[GIVE] = {true, SLOT_RUNNING},
+                    [LET_GO] = {true, SLOT_ENDING},
+                    [GONE] = {true, SLOT_EMPTY}},
+    [SLOT_RUNNING] = {[LET_GO] = {true, SLOT_ENDING},
+                      [GONE] = {true, SLOT_EMPTY}},
+    [SLOT_ENDING] = {[LET_GO] = {true, SLOT_ENDING},
+                     [GONE] = {true, SLOT_EMPTY}},
+};
+
+static bool move(struct slot *slot, enum step step)
+{
+    if (!moves[slot->state][step].is_allowed) {
+        return false;
+    }
+    slot->state = moves[slot->state][step].next;
+    return true;
+}
+
+/* ---- the slot process ---------------------------------------------------- */
+
+static void drop_fd(struct launcher *l, int *fd)
+{
+    if (*fd >= 0) {
+        /* By name: a process just cloned holds copies until it has closed
+         * them, so that closing ours alone would leave it in epoll. */
+        launcher_unwatch(l, *fd);
+        close(take_fd(fd));
+    }
+}
+
+/* A box it has made lives on, and goes on reporting. */
+static void end_process(struct slot *slot)
+{
+    if (slot->process > 0) {
+        (void)proc_kill(slot->process_pidfd, SIGKILL);
+        while (waitpid(slot->process, NULL, __WALL) < 0 && errno == EINTR) {
+        }
+        slot->process = 0;
+    }
+    drop_fd(slot->launcher, &slot->process_pidfd);
+    drop_fd(slot->launcher, &slot->control_fd);
+    if (slot->box == 0) {
+        drop_fd(slot->launcher, &slot->job_fd);
+    }
+}
+
+/* A process is born in the network namespace its parent is in. */
+static int enter_net(struct launcher *l, int net_fd, struct err *e)
+{
+    if (l->current_net == net_fd) {
+        return 0;
+    }
+    if (setns(net_fd, CLONE_NEWNET) < 0) {
+        return err_sys(e, "entering the slot's network namespace");
+    }
+    l->current_net = net_fd;
+    return 0;
+}
+
+static int v2_cgroup_fd(const struct slot *slot)
+{
+    return slot->launcher->cgroups.version == CGROUP_V2 ? slot->cgroup.dir_fd
+                                                        : -1;
+}
+
+static int clone_process(struct slot *slot, int control_fd, int job_fd,
+                         struct err *e)
+{
+    struct launcher *l = slot->launcher;
+    const struct box_slot inside = {
+        .cgroups = &l->cgroups,
+        .cgroup = &slot->cgroup,
+        .landlock = &l->landlock[slot->network],
+        .seccomp = &l->spec->seccomp,
+        .launcher_pidfd = l->self_pidfd,
+        .control_fd = control_fd,
+        .job_fd = job_fd,
+    };
+
+    slot->process =
+        proc_clone(ns_slot_flags(), v2_cgroup_fd(slot), &slot->process_pidfd);
+    if (slot->process == 0) {
+        close(slot->control_fd); /* or it would never see our end go */
+        box_slot_main(&inside);
+    }
+    if (slot->process < 0) {
+        slot->process = 0;
+        return err_sys(e, "clone3 of a slot process");
+    }
+    return 0;
+}
+
+static int watch_process(struct slot *slot, struct err *e)
+{
+    const struct {
+        int fd;
+        enum slot_event event;
+    } rows[] = {
+        {slot->process_pidfd, SLOT_PROCESS_DEAD},
+        {slot->control_fd, SLOT_CONTROL},
+        {slot->job_fd, SLOT_REPORT},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (launcher_watch(slot->launcher, rows[i].fd,
+                           launcher_key(slot, rows[i].event), e) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static uid_t slot_uid(const struct slot *slot)
+{
+    const struct launcher *l = slot->launcher;
+
+    return l->is_root ? (uid_t)(l->spec->uid_base + slot->index) : 0;
+}
+
+/* Waits for it: a few hundred microseconds, once per slot. */
+static int let_process_settle(struct slot *slot, struct err *e)
+{
+    struct box_made made;
+    uid_t uid = slot_uid(slot);
+
+    if (ns_write_maps(slot->launcher->proc_fd, slot->process, uid, uid, e) <
+            0 ||
+        fd_write_all(slot->control_fd, "", 1, e) < 0) {
+        return -1;
+    }
+    ssize_t n =
+        ipc_recv(slot->control_fd, &made, sizeof(made), NULL, 0, e);
+    if (n != sizeof(made)) {
+        return n < 0 ? -1 : err_set(e, ERR_SYSTEM, "the slot process ended");
+    }
+    if (made.sys) {
+        errno = made.sys;
+        return err_sys(e, "slot process: %.*s", (int)sizeof(made.step),
+                       made.step);
+    }
+    return 0;
+}
+
+static int start_process(struct slot *slot, uint32_t network, struct err *e)
+{
+    AUTO_FD int control_fd = -1;
+    AUTO_FD int job_fd = -1;
+    int pair[2];
+
+    if (fd_socketpair_seqpacket(pair, e) < 0) {
+        return -1;
+    }
+    slot->control_fd = pair[0];
+    control_fd = pair[1];
+    if (fd_socketpair_seqpacket(pair, e) < 0) {
+        return -1;
+    }
+    slot->job_fd = pair[0];
+    job_fd = pair[1];
+    slot->network = network;
+    if (fd_set_nonblock(slot->job_fd, true, e) < 0 ||
+        enter_net(slot->launcher, slot->net_fds[network], e) < 0 ||
+        clone_process(slot, control_fd, job_fd, e) < 0) {
+        return -1;
+    }
+    if (let_process_settle(slot, e) < 0) {
+        return -1;
+    }
+    return watch_process(slot, e);
+}
+
+static int ensure_process(struct slot *slot, uint32_t network, struct err *e)
+{
+    if (slot->process && slot->network == network) {
+        return 0;
+    }
+    end_process(slot);
+    if (start_process(slot, network, e) < 0) {
+        end_process(slot);
+        return err_wrap(e, "slot %u", slot->index);
+    }
+    return 0;
+}
+
+/* ---- the answer ---------------------------------------------------------- */
+
+static void close_job_fds(struct slot *slot)
+{
+    for (int i = 0; i < LAUNCH_FD_MAX; i++) {
+        if (slot->job_fds[i] >= 0) {
+            close(take_fd(&slot->job_fds[i]));
+        }
+    }
+}
+
+static void answer(struct slot *slot, struct launch_ended *ended)
+{
+    ended->slot = slot->index;
+    ended->seq = slot->job.seq;
+    ended->start_us = slot->start_us;
+    ended->stop = slot->stop;
+    close_job_fds(slot);
+    slot->has_job = false;
+    slot->launcher->running--;
+    launcher_send_ended(slot->launcher, ended);
+}
+
+static void refuse(struct slot *slot, const struct err *e)
+{
+    struct launch_ended ended = {.is_refused = 1, .sys = e->sys};
+
+    (void)str_copy(ended.error, sizeof(ended.error), e->msg);
+    answer(slot, &ended);
+}
+
+static uint64_t timeval_us(struct timeval t)
+{
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_usec;
+}
+
+static void fill_usage(const struct rusage *ru, struct box_usage *out)
+{
+    *out = (struct box_usage){
+        .cpu_user_us = timeval_us(ru->ru_utime),
+        .cpu_system_us = timeval_us(ru->ru_stime),
+        .max_rss_bytes = (uint64_t)ru->ru_maxrss * 1024,
+        .faults_major = (uint64_t)ru->ru_majflt,
+        .faults_minor = (uint64_t)ru->ru_minflt,
+        .switches_voluntary = (uint64_t)ru->ru_nvcsw,
+        .switches_forced = (uint64_t)ru->ru_nivcsw,
+    };
+}
+
+/* The job ran, or its box failed on it. ru, status: of a dead init, else NULL
+ * and 0: it has told us itself that all others are dead. */
+static void tell_end(struct slot *slot, const struct rusage *ru, int status)
+{
+    bool is_cut_short = slot->report.phase == BOX_PHASE_COLLECT;
+    struct launch_ended ended = {
+        .has_report = ru == NULL || is_cut_short,
+        .init_status = (uint32_t)status,
+        .report = slot->report,
+        .usage = slot->report.usage,
+        .watched_processes = slot->watched.processes,
+        .ended_us = clock_mono_us(),
+    };
+
+    if (is_cut_short) { /* its files; it had ended before */
+        ended.report.phase = BOX_PHASE_DONE;
+    } else if (ru) {
+        fill_usage(ru, &ended.usage);
+    }
+    cgroup_slot_end(&slot->launcher->cgroups, &slot->cgroup, &ended.cgroup);
+    if (slot->watched.rss_bytes > ended.usage.max_rss_bytes) {
+        ended.usage.max_rss_bytes = slot->watched.rss_bytes;
+    }
+    answer(slot, &ended);
+}
+
+/* ---- the box ------------------------------------------------------------- */
+
+static void let_go(struct slot *slot)
+{
+    slot->ending_us = clock_mono_us();
+    (void)move(slot, LET_GO);
+}
+
+static void kill_box(struct slot *slot)
+{
+    if (slot->box > 0) {
+        (void)proc_kill(slot->box_pidfd, SIGKILL);
+    }
+}
+
+static void ask(struct slot *slot)
+{
+    const struct box_make make = {.shape = slot->shape};
+    struct err e = {.msg = ""};
+
+    memset(&slot->report, 0, sizeof(slot->report));
+    memset(&slot->watched, 0, sizeof(slot->watched));
+    if (cgroup_slot_is_worn(&slot->cgroup)) {
+        end_process(slot);
+        cgroup_slot_renew(&slot->launcher->cgroups, &slot->cgroup);
+    }
+    if (ensure_process(slot, slot->job.network, &e) < 0 ||
+        ipc_send(slot->control_fd, &make, sizeof(make), NULL, 0, &e) < 0) {
+        slot->failures++;
+        if (slot->has_job) {
+            refuse(slot, &e);
+        } else {
+            log_warn("no box ahead", "slot=%u error=%s", slot->index, e.msg);
+        }
+        return;
+    }
+    (void)move(slot, ASK);
+}
+
+static bool is_fit(const struct slot *slot)
+{
+    const struct box_limits *l = &slot->job.limits;
+
+    return slot->network == slot->job.network &&
+           slot->shape.workspace_bytes == l->workspace_bytes &&
+           slot->shape.tmp_bytes == l->tmp_bytes &&
+           slot->shape.max_inodes == l->max_inodes &&
+           slot->shape.profile == slot->job.profile;
+}
+
+static void take_shape(struct slot *slot)
+{
+    const struct box_limits *l = &slot->job.limits;
+
+    slot->shape = (struct box_shape){
+        .workspace_bytes = l->workspace_bytes,
+        .tmp_bytes = l->tmp_bytes,
+        .max_inodes = l->max_inodes,
+        .profile = slot->job.profile,
+    };
+}
+
+/* Limits first: init starts the program as soon as it has read the packet. */
+static int give(struct slot *slot, struct err *e)
+{
+    const struct launcher *l = slot->launcher;
+    struct box_job job = {
+        .data_bytes = l->cgroups.controllers & CGROUP_MEMORY
+                          ? 0
+                          : slot->job.limits.memory_bytes,
+    };
+
+    rlimits_make(&slot->job.limits, l->cgroups.controllers & CGROUP_PIDS,
+                 &job.rlimits);
+    if (cgroup_slot_begin(&l->cgroups, &slot->cgroup, &slot->job.limits, e) <
+        0) {
+        return -1;
+    }
+    size_t fds = slot->job_fds[LAUNCH_FD_COLLECTION] < 0 ? LAUNCH_FD_COUNT
+                                                         : LAUNCH_FD_MAX;
+    return ipc_send(slot->job_fd, &job, sizeof(job), slot->job_fds, fds, e);
+}
+
+static void give_job(struct slot *slot)
+{
+    struct err e;
+
+    if (give(slot, &e) < 0) {
+        refuse(slot, &e);
+        kill_box(slot); /* it may have got half of it */
+        let_go(slot);
+        return;
+    }
+    close_job_fds(slot);
+    slot->failures = 0;
+    (void)move(slot, GIVE);
+}
+
+/* What can be done now for the job that waits, if one does. */
+static void advance(struct slot *slot)
+{
+    if (!slot->has_job) {
+        return;
+    }
+    if (slot->state == SLOT_READY && is_fit(slot)) {
+        give_job(slot);
+    } else if (slot->state == SLOT_READY) {
+        kill_box(slot);
+        let_go(slot);
+    } else if (slot->state == SLOT_EMPTY) {
+        take_shape(slot);
+        ask(slot);
+    }
+}
+
+bool slot_prepare(struct slot *slot)
+{
+    if (slot->state != SLOT_EMPTY || slot->has_job ||
+        slot->failures >= FAILURES_MAX) {
+        return false;
+    }
+    ask(slot);
+    return true;
+}
+
+/* ---- what is heard ------------------------------------------------------- */
+
+/* A slot process that dies between the clone and its answer leaves a box whose
+ * pid we were never told. It ends by itself, because nobody holds the other
+ * end of its socket; here it is reaped. Rare enough to ask /proc. */
+static void reap_strangers(struct launcher *l)
+{
+    char path[64];
+    char list[4096];
+    char *rest = list;
+
+    (void)snprintf(path, sizeof(path), "self/task/%d/children", (int)getpid());
+    if (fd_read_small(l->proc_fd, path, list, sizeof(list)) <= 0) {
+        return;
+    }
+    for (char *word; (word = strsep(&rest, " ")) != NULL;) {
+        uint64_t pid = 0;
+        bool is_known = str_parse_u64(word, &pid, NULL) < 0;
+
+        for (unsigned i = 0; !is_known && i < l->spec->slots; i++) {
+            is_known = l->slots[i].process == (pid_t)pid ||
+                       l->slots[i].box == (pid_t)pid;
+        }
+        if (!is_known) {
+            (void)kill((pid_t)pid, SIGKILL);
+            (void)waitpid((pid_t)pid, NULL, __WALL);
+        }
+    }
+}
+
+/* No box came of it. */
+static void miss(struct slot *slot, const struct err *e)
+{
+    slot->failures++;
+    (void)move(slot, GONE);
+    end_process(slot);
+    reap_strangers(slot->launcher);
+    if (slot->has_job && slot->failures >= FAILURES_MAX) {
+        refuse(slot, e);
+    }
+    advance(slot);
+}
+
+static void on_control(struct slot *slot)
+{
+    struct box_made made;
+    struct err e = {.msg = ""};
+
+    if (slot->state != SLOT_ASKED) {
+        return; /* its end, which is heard as such */
+    }
+    ssize_t n = ipc_recv(slot->control_fd, &made, sizeof(made), NULL, 0, &e);
+    if (n != sizeof(made)) {
+        (void)err_set(&e, ERR_SYSTEM, "the slot process ended");
+        miss(slot, &e);
+        return;
+    }
+    errno = made.sys;
+    if (made.pid > 0) {
+        slot->box_pidfd = (int)syscall(SYS_pidfd_open, made.pid, 0);
+    }
+    if (slot->box_pidfd < 0) {
+        (void)err_sys(&e, "%.*s", (int)sizeof(made.step), made.step);
+        miss(slot, &e);
+        return;
+    }
+    slot->box = made.pid;
+    (void)move(slot, MADE);
+    if (launcher_watch(slot->launcher, slot->box_pidfd,
+                       launcher_key(slot, SLOT_BOX_DEAD), &e) < 0) {
+        log_error("a box cannot be watched", "error=%s", e.msg);
+        kill_box(slot);
+        reap_box(slot, 0);
+    }
+}
+
+static void on_ready(struct slot *slot)
+{
+    (void)move(slot, LAYERED);
+    cgroup_slot_note(&slot->launcher->cgroups, &slot->cgroup);
+    advance(slot);
+}
+
+/* Init's last words: it ends by itself. */
+static void on_end(struct slot *slot)
+{
+    bool is_early = slot->state == SLOT_MAKING;
+
+    if (is_early && !slot->has_job) {
+        log_warn("no box ahead", "slot=%u step=%s error=%s", slot->index,
+                 slot->report.step, strerror(slot->report.sys));
+    }
+    slot->failures += is_early;
+    if (slot->has_job) {
+        tell_end(slot, NULL, 0);
+    }
+    let_go(slot);
+}
+
+/* The program's time is over, and no limit of its may end this. */
+static void on_collect(struct slot *slot)
+{
+    slot->collect_us = slot->collect_us ? slot->collect_us : clock_mono_us();
+    slot->launcher->has_walls = true;
+    slot->wall_us = slot->wall_us ? slot->wall_us : 1;
+}
+
+/* Init reads what a job brought, so it may have been taken over: what it says
+ * counts only where it makes sense. */
+static const struct {
+    uint32_t from; /* bits of states in which it may come */
+    void (*handle)(struct slot *slot);
+} reports[] = {
+    [BOX_PHASE_ISOLATE] = {1u << SLOT_MAKING | 1u << SLOT_RUNNING, on_end},
+    [BOX_PHASE_FILES] = {1u << SLOT_RUNNING, on_end},
+    [BOX_PHASE_EXEC] = {1u << SLOT_RUNNING, on_end},
+    [BOX_PHASE_DONE] = {1u << SLOT_RUNNING, on_end},
+    [BOX_PHASE_READY] = {1u << SLOT_MAKING, on_ready},
+    [BOX_PHASE_RUNNING] = {1u << SLOT_RUNNING, NULL},
+    [BOX_PHASE_COLLECT] = {1u << SLOT_RUNNING, on_collect},
+};
+
+static bool hear(struct slot *slot, const struct box_report *report)
+{
+    if (slot->state == SLOT_ASKED) {
+        on_control(slot); /* who made it tells us at the same time */
+    }
+    if (report->phase >= ARRAY_LEN(reports) ||
+        !(reports[report->phase].from & (1u << slot->state))) {
+        return false;
+    }
+    slot->report = *report;
+    slot->report.step[sizeof(slot->report.step) - 1] = 0;
+    if (reports[report->phase].handle) {
+        reports[report->phase].handle(slot);
+    }
+    return true;
+}
+
+#define REPORTS_PER_TURN 4
+
+static void on_report(struct slot *slot)
+{
+    struct box_report report;
+    struct err e;
+
+    for (int i = 0; slot->job_fd >= 0 && i < REPORTS_PER_TURN; i++) {
+        ssize_t n =
+            ipc_recv(slot->job_fd, &report, sizeof(report), NULL, 0, &e);
+
+        if (n < 0 && e.kind == ERR_RETRY) {
+            return;
+        }
+        if (n == 0) {
+            /* Nobody is left at the other end: what it stood for is over. */
+            drop_fd(slot->launcher, &slot->job_fd);
+            return;
+        }
+        if (n != sizeof(report) || !hear(slot, &report)) {
+            kill_box(slot); /* a late word of an old box harms nobody else */
+        }
+    }
+}
+
+static void reap_box(struct slot *slot, int flags)
+{
+    struct rusage ru;
+    struct err e;
+    int status = 0;
+    pid_t pid = 0;
+
+    memset(&ru, 0, sizeof(ru));
+    if (slot->box == 0) {
+        return;
+    }
+    while ((pid = wait4(slot->box, &status, __WALL | flags, &ru)) < 0 &&
+           errno == EINTR) {
+    }
+    if (pid == 0) {
+        return; /* the event was of an earlier box */
+    }
+    on_report(slot); /* what it said before it died */
+    slot->box = 0;
+    drop_fd(slot->launcher, &slot->box_pidfd);
+    if (slot->state == SLOT_RUNNING) {
+        tell_end(slot, &ru, status);
+    } else if (slot->state != SLOT_ENDING && ++slot->failures >= FAILURES_MAX &&
+               slot->has_job) {
+        (void)err_set(&e, ERR_SYSTEM, "the box ended before it was ready");
+        refuse(slot, &e);
+    }
+    (void)move(slot, GONE);
+    advance(slot);
+}
+
+static void on_box_dead(struct slot *slot)
+{
+    reap_box(slot, WNOHANG);
+}
+
+static void on_process_dead(struct slot *slot)
+{
+    if (slot->state == SLOT_ASKED) {
+        on_control(slot); /* it may have made one before */
+    }
+    end_process(slot);
+}
+
+void slot_on_event(struct slot *slot, enum slot_event event)
+{
+    static void (*const handlers[SLOT_EVENTS])(struct slot *slot) = {
+        [SLOT_PROCESS_DEAD] = on_process_dead,
+        [SLOT_CONTROL] = on_control,
+        [SLOT_BOX_DEAD] = on_box_dead,
+        [SLOT_REPORT] = on_report,
+    };
+
+    handlers[event](slot);
+}
+
+/* ---- what the engine wants ----------------------------------------------- */
+
+void slot_start(struct slot *slot, const struct launch_request *request,
+                int *fds)
+{
+    slot->has_job = true;
+    slot->job = *request;
+    slot->start_us = clock_mono_us();
+    slot->wall_us = 0;
+    slot->collect_us = 0;
+    slot->stop = LAUNCH_STOP_NONE;
+    slot->launcher->running++;
+    for (int i = 0; i < LAUNCH_FD_MAX; i++) {
+        slot->job_fds[i] = take_fd(&fds[i]);
+    }
+    if (slot->failures >= FAILURES_MAX) {
+        slot->failures = FAILURES_MAX - 1; /* once more, for this one */
+    }
+    advance(slot);
+}
+
+void slot_stop(struct slot *slot, enum launch_stop why)
+{
+    if (!slot->has_job || slot->stop != LAUNCH_STOP_NONE) {
+        return;
+    }
+    if (slot->collect_us) {
+        kill_box(slot); /* of init alone: no stop of the job */
+        return;
+    }
+    slot->stop = why;
+    if (slot->state == SLOT_RUNNING) {
+        kill_box(slot); /* its end is the answer */
+        return;
+    }
+    struct launch_ended ended = {.ended_us = clock_mono_us()};
+    answer(slot, &ended);
+}
+
+/* An init that has said its last word takes some hundred microseconds. */
+#define ENDING_MAX_US 2000000u
+
+void slot_hurry(struct slot *slot, uint64_t now_us)
+{
+    if (slot->state == SLOT_ENDING &&
+        now_us - slot->ending_us > ENDING_MAX_US) {
+        kill_box(slot);
+    }
+}
+
+bool slot_is_running(const struct slot *slot)
+{
+    return slot->state == SLOT_RUNNING && slot->has_job && !slot->collect_us;
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+int slot_open(struct launcher *l, struct slot *slot, unsigned index,
+              struct err *e)
+{
+    slot->launcher = l;
+    slot->index = index;
+    slot->process_pidfd = slot->control_fd = slot->job_fd = slot->box_pidfd =
+        -1;
+    for (int i = 0; i < LAUNCH_FD_MAX; i++) {
+        slot->job_fds[i] = -1;
+    }
+    slot->shape = l->spec->shape;
+    slot->job.network = LAUNCH_NET_NONE;
+    if (cgroup_slot_open(&l->cgroups, index, &slot->cgroup, e) < 0 ||
+        ns_make_net(0, &slot->net_fds[LAUNCH_NET_NONE], e) < 0 ||
+        ns_make_net(1, &slot->net_fds[LAUNCH_NET_LOOPBACK], e) < 0) {
+        return err_wrap(e, "slot %u", index);
+    }
+    return 0;
+}
+
+void slot_close(struct slot *slot)
+{
+    slot_stop(slot, LAUNCH_STOP_ENGINE);
+    if (slot->state == SLOT_ASKED) {
+        on_control(slot);
+    }
+    kill_box(slot);
+    reap_box(slot, 0);
+    end_process(slot);
+    cgroup_slot_close(&slot->launcher->cgroups, &slot->cgroup);
+}
