@@ -9,6 +9,7 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@
 #include "wire/bundle.h"
 #include "wire/config.h"
 
-#define MIB (UINT64_C(1) << 20)
+#define MIB   (UINT64_C(1) << 20)
+#define SLOTS 2 /* of the launcher */
 
 const struct box_limits boxrun_limits = {
     .memory_bytes = 256 * MIB,
@@ -64,6 +66,54 @@ void boxrun_close(struct boxrun *b)
     close(b->sock);
     assert_int_equal(waitpid(b->launcher, &status, 0), b->launcher);
     assert_int_equal(status, 0);
+}
+
+#define SETTLE_MS 10000
+
+/* Sleeping processes of this name among the launcher's children, or the
+ * launcher itself for pid. */
+static bool is_asleep(pid_t pid, const char *name)
+{
+    char path[64];
+    char stat[512];
+    char want[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    (void)snprintf(want, sizeof(want), "(%s) S", name);
+    return fd_read_small(AT_FDCWD, path, stat, sizeof(stat)) > 0 &&
+           strstr(stat, want);
+}
+
+static unsigned count_asleep(const struct boxrun *b, const char *name)
+{
+    char path[64];
+    char list[512];
+    char *rest = list;
+    unsigned count = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children",
+                   (int)b->launcher, (int)b->launcher);
+    if (fd_read_small(AT_FDCWD, path, list, sizeof(list)) <= 0) {
+        return 0;
+    }
+    for (char *word; (word = strsep(&rest, " ")) != NULL;) {
+        count += *word && is_asleep((pid_t)atoi(word), name);
+    }
+    return count;
+}
+
+void boxrun_settle(const struct boxrun *b)
+{
+    uint64_t until_ms = clock_mono_ms() + SETTLE_MS;
+
+    while (count_asleep(b, "box-init") < SLOTS ||
+           count_asleep(b, "fy-slot") < SLOTS ||
+           !is_asleep(b->launcher, "fy-launcher")) {
+        if (clock_mono_ms() > until_ms) {
+            fail_msg("no boxes ahead after %u ms", SETTLE_MS);
+        }
+        (void)poll(NULL, 0, 1);
+    }
 }
 
 static int make_bundle(const struct boxrun_job *job)

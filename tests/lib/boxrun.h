@@ -46,6 +46,8 @@ extern const struct box_limits boxrun_limits; /* sane ones */
 /* cgroup as in the setting box.cgroup. Fails the test when it cannot. */
 void boxrun_open(struct boxrun *b, const char *cgroup);
 void boxrun_close(struct boxrun *b);
+/* Waits until nothing runs and each slot has its box ahead again. */
+void boxrun_settle(const struct boxrun *b);
 /* The box of another slot goes on meanwhile. */
 void boxrun_start(struct boxrun *b, const struct boxrun_job *job,
                   struct boxrun_box *out);

@@ -256,6 +256,17 @@ def wait_dead(pid, deadline_s=DEADLINE_S):
         os.close(fd)
 
 
+def name_of(pid):
+    """As in `ps`; None when it is gone or dying."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8",
+                  errors="replace") as f:
+            before, _, after = f.read().rpartition(")")
+    except OSError:
+        return None
+    return None if after.split()[0] in "ZX" else before.partition("(")[2]
+
+
 def processes_of_uids(first, count):
     """Those whose real user id is one of the boxes'."""
     found = []
@@ -431,6 +442,11 @@ class Fleet:
     def box_processes(self):
         return processes_of_uids(self.uid_base,
                                  self.worker_count * self.UID_RANGE)
+
+    def payloads(self):
+        """Of these, what jobs are: boxes ahead of their jobs hold none."""
+        return [pid for pid in self.box_processes()
+                if name_of(pid) not in ("fy-slot", "box-init", None)]
 
     def worker_pids(self):
         """Of the moment: restarted workers have new ones."""

@@ -97,12 +97,12 @@ def boxes_end(fleet):
     """A job that is run again may still run when its first result is there;
     it ends soon, and nothing stays."""
     for _ in range(100):
-        pids = fleet.box_processes()
+        pids = fleet.payloads()
         if not pids:
             return
         for pid in pids:
             wait_dead(pid, 5)
-    raise AssertionError(f"processes of boxes: {fleet.box_processes()}")
+    raise AssertionError(f"processes of boxes: {fleet.payloads()}")
 
 
 def kill_under_boxes(fleet, prefix, victims_of):

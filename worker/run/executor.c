@@ -46,6 +46,7 @@ struct slot {
     enum state state;
     unsigned index;
     uint64_t seq;
+    uint64_t free_seq; /* counts up whenever one is let go */
     struct executor *ex;
     struct tap streams[2];
     struct intake intake;
@@ -60,8 +61,10 @@ struct executor {
     struct boxes *boxes;
     struct slot *slots;
     unsigned count;
+    unsigned prepared; /* of the slots, those whose box is made ahead */
     unsigned running;
     uint64_t next_seq;
+    uint64_t next_free;
     struct executor_callbacks callbacks;
     uint8_t scratch[READ_BYTES];
 };
@@ -232,14 +235,23 @@ static int open_all(struct slot *slot, const struct plan *plan,
                        &fds[LAUNCH_FD_COLLECTION], e);
 }
 
+/* The one that was let go longest ago, because its next box is ready soonest;
+ * of those without a box ahead only when no other is free. */
 static struct slot *free_slot(struct executor *ex)
 {
+    struct slot *best = NULL;
+
     for (unsigned i = 0; i < ex->count; i++) {
-        if (ex->slots[i].state == FREE) {
-            return &ex->slots[i];
+        struct slot *slot = &ex->slots[i];
+
+        if (slot->state == FREE && (!best || slot->free_seq < best->free_seq)) {
+            best = slot;
+        }
+        if (best && i + 1 == ex->prepared) {
+            break;
         }
     }
-    return NULL;
+    return best;
 }
 
 /* Back to FREE without an end: nothing was started. */
@@ -357,6 +369,7 @@ void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
                                      .collection = buf_view(&intake.got),
                                      .is_collection_over = intake.is_over,
                                      .slot = slot->index};
+    slot->free_seq = ++ex->next_free;
     ex->running--;
     ex->callbacks.on_end(&end, slot->job);
     collector_done(&out);
@@ -425,13 +438,19 @@ int executor_open(uv_loop_t *loop, struct boxes *boxes, unsigned slots,
     ex->loop = loop;
     ex->boxes = boxes;
     ex->count = slots;
+    ex->prepared = slots;
     ex->slots = xcalloc(slots, sizeof(*ex->slots));
     ex->callbacks = *callbacks;
-    for (unsigned i = 0; i < slots; i++) {
+    for (unsigned i = 0; i < ex->count; i++) {
         init_slot(ex, i);
     }
     *out = ex;
     return 0;
+}
+
+void executor_prefer(struct executor *ex, unsigned prepared)
+{
+    ex->prepared = prepared;
 }
 
 static void on_timer_closed(uv_handle_t *handle)

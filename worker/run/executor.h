@@ -38,6 +38,9 @@ struct executor_callbacks {
 int executor_open(uv_loop_t *loop, struct boxes *boxes, unsigned slots,
                   const struct executor_callbacks *callbacks,
                   struct executor **out, struct err *e) MUST_USE;
+/* Only the first so many slots have their boxes made ahead: others are for
+ * when none of these is free. All, when it is not said. */
+void executor_prefer(struct executor *ex, unsigned prepared);
 bool executor_has_slot(const struct executor *ex);
 unsigned executor_running(const struct executor *ex);
 /* Borrows the plan until on_end; copies the input. */

@@ -679,6 +679,7 @@ int pipeline_open(const struct pipeline_spec *spec, struct pipeline **out,
         free(p);
         return -1;
     }
+    executor_prefer(p->executor, (unsigned)spec->config->box_prepared);
     (void)uv_timer_init(spec->loop, &p->resend_timer);
     p->resend_timer.data = p;
     (void)uv_timer_start(&p->resend_timer, on_resend, RESEND_MS, RESEND_MS);

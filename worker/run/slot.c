@@ -57,10 +57,10 @@ static const struct {
     [SLOT_READY] = {[GIVE] = {true, SLOT_RUNNING},
                     [LET_GO] = {true, SLOT_ENDING},
                     [GONE] = {true, SLOT_EMPTY}},
-    [SLOT_RUNNING] = {[LET_GO] = {true, SLOT_ENDING},
-                      [GONE] = {true, SLOT_EMPTY}},
-    [SLOT_ENDING] = {[LET_GO] = {true, SLOT_ENDING},
-                     [GONE] = {true, SLOT_EMPTY}},
+    [SLOT_RUNNING] =
+        {[LET_GO] = {true, SLOT_ENDING}, [GONE] = {true, SLOT_EMPTY}},
+    [SLOT_ENDING] =
+        {[LET_GO] = {true, SLOT_ENDING}, [GONE] = {true, SLOT_EMPTY}},
 };
 
 static bool move(struct slot *slot, enum step step)
@@ -184,8 +184,7 @@ static int let_process_settle(struct slot *slot, struct err *e)
         fd_write_all(slot->control_fd, "", 1, e) < 0) {
         return -1;
     }
-    ssize_t n =
-        ipc_recv(slot->control_fd, &made, sizeof(made), NULL, 0, e);
+    ssize_t n = ipc_recv(slot->control_fd, &made, sizeof(made), NULL, 0, e);
     if (n != sizeof(made)) {
         return n < 0 ? -1 : err_set(e, ERR_SYSTEM, "the slot process ended");
     }
@@ -219,10 +218,7 @@ static int start_process(struct slot *slot, uint32_t network, struct err *e)
         clone_process(slot, control_fd, job_fd, e) < 0) {
         return -1;
     }
-    if (let_process_settle(slot, e) < 0) {
-        return -1;
-    }
-    return watch_process(slot, e);
+    return 0;
 }
 
 static int ensure_process(struct slot *slot, uint32_t network, struct err *e)
@@ -231,7 +227,9 @@ static int ensure_process(struct slot *slot, uint32_t network, struct err *e)
         return 0;
     }
     end_process(slot);
-    if (start_process(slot, network, e) < 0) {
+    /* Its ends of the sockets are closed here by now: its death is seen. */
+    if (start_process(slot, network, e) < 0 ||
+        let_process_settle(slot, e) < 0 || watch_process(slot, e) < 0) {
         end_process(slot);
         return err_wrap(e, "slot %u", slot->index);
     }
@@ -648,7 +646,7 @@ static void on_process_dead(struct slot *slot)
 
 void slot_on_event(struct slot *slot, enum slot_event event)
 {
-    static void (*const handlers[SLOT_EVENTS])(struct slot *slot) = {
+    static void (*const handlers[SLOT_EVENTS])(struct slot * slot) = {
         [SLOT_PROCESS_DEAD] = on_process_dead,
         [SLOT_CONTROL] = on_control,
         [SLOT_BOX_DEAD] = on_box_dead,

@@ -44,7 +44,7 @@ struct slot {
     pid_t box; /* 0: none, or not known yet */
     int box_pidfd;
     struct box_shape shape;
-    struct box_report report; /* the last that init sent */
+    struct box_report report;      /* the last that init sent */
     struct proctree_usage watched; /* peaks, where no cgroup is */
     uint64_t ending_us;            /* since when it is SLOT_ENDING */
     unsigned failures;             /* boxes in a row that were no use */

@@ -17,7 +17,8 @@
 
 uint64_t verdict_cpu_us(const struct launch_ended *ended)
 {
-    uint64_t by_processes = ended->usage.cpu_user_us + ended->usage.cpu_system_us;
+    uint64_t by_processes =
+        ended->usage.cpu_user_us + ended->usage.cpu_system_us;
 
     return ended->cgroup.cpu_us > by_processes ? ended->cgroup.cpu_us
                                                : by_processes;
@@ -33,8 +34,7 @@ uint64_t verdict_wall_us(const struct launch_ended *ended)
 {
     uint64_t from =
         ended->report.exec_us ? ended->report.exec_us : ended->start_us;
-    uint64_t to =
-        ended->report.end_us ? ended->report.end_us : ended->ended_us;
+    uint64_t to = ended->report.end_us ? ended->report.end_us : ended->ended_us;
 
     return to > from ? to - from : 0;
 }

@@ -36,8 +36,8 @@ struct box_slot {
     const struct landlock_plan *landlock;
     const struct seccomp_set *seccomp;
     int launcher_pidfd; /* readable once the launcher is dead */
-    int control_fd;     /* its end; the first packet says: id maps are written */
-    int job_fd;         /* its end, handed down to each box in turn */
+    int control_fd; /* its end; the first packet says: id maps are written */
+    int job_fd;     /* its end, handed down to each box in turn */
 };
 
 struct box_make {

@@ -703,8 +703,7 @@ void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
         since_before(slot, OOM_KILLS, read_counter(c, slot, OOM_KILLS));
     out->memory_peak_bytes = read_counter(c, slot, MEMORY_PEAK);
     uint64_t peak = read_counter(c, slot, PIDS_PEAK);
-    out->processes_peak =
-        peak > CGROUP_OWN_TASKS ? peak - CGROUP_OWN_TASKS : 0;
+    out->processes_peak = peak > CGROUP_OWN_TASKS ? peak - CGROUP_OWN_TASKS : 0;
     /* A fork is refused only at the limit. Kernels before 6.1 have no peak. */
     if (peak == 0 || peak >= slot->set.max_processes + CGROUP_OWN_TASKS) {
         out->forks_refused = since_before(slot, FORKS_REFUSED,

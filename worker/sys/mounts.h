@@ -23,8 +23,7 @@ int mounts_enter_template(int already_unshared, int is_root,
 
 /* In the box, before capabilities are gone. On failure -1 with errno and the
  * step's name. Safe after clone. */
-int mounts_apply(const struct box_shape *shape,
-                 const char **out_step) MUST_USE;
+int mounts_apply(const struct box_shape *shape, const char **out_step) MUST_USE;
 
 /* Flags for box_full: which of the box's own file systems is full. */
 enum {

@@ -92,7 +92,7 @@ static NORETURN void exec_child(const struct proc_exec *what,
                                 struct proc_exec_failure *failure)
 {
     unblock_signals();
-    (void)setsid();
+    (void)setpgid(0, 0);
     if (place_stdio(what->stdio_fds) < 0) {
         failure->step = "stdio";
     } else if (chdir(what->cwd) < 0) {

@@ -37,9 +37,9 @@ struct proc_exec_failure {
 
 /* vfork + exec: returns when the exec has happened or failed. The pid, or -1
  * with out_failure filled. Signals are unblocked; what we ignore it ignores
- * too: see proc_reset_signals(). The child leads a session of its own. Only for
- * a single-threaded process that keeps nothing the child may not share until
- * exec. */
+ * too: see proc_reset_signals(). The child leads a process group of its own.
+ * Only for a single-threaded process that keeps nothing the child may not share
+ * until exec. */
 pid_t proc_spawn(const struct proc_exec *what,
                  struct proc_exec_failure *out_failure) MUST_USE;
 
