@@ -98,11 +98,26 @@ static pid_t any_child(pid_t of)
     return count > 0 ? found[below(count)] : 0;
 }
 
+/* Most children have none: boxes that wait, and what makes them. */
+static pid_t any_grandchild(pid_t of)
+{
+    pid_t found[64];
+    pid_t grand[64];
+    unsigned count = of > 0 ? world_children(of, found, ARRAY_LEN(found)) : 0;
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < count && sum < ARRAY_LEN(grand); i++) {
+        sum += world_children(found[i], grand + sum,
+                              (unsigned)ARRAY_LEN(grand) - sum);
+    }
+    return sum > 0 ? grand[below(sum)] : 0;
+}
+
 static pid_t victim(enum kind kind)
 {
     switch (kind) {
     case PAYLOAD:
-        return any_child(any_child(storm.tally->launcher));
+        return any_grandchild(storm.tally->launcher);
     case INIT:
         return any_child(storm.tally->launcher);
     case LAUNCHER:
@@ -199,6 +214,9 @@ static void rest(void)
     wait_for(&storm.tally->is_idle, "boxes do not end");
 }
 
+/* The slot's process and the box it has ready. */
+#define CHILDREN_PER_SLOT 2
+
 /* What a launcher without jobs holds once it holds no more. */
 static void learn(struct holdings *out)
 {
@@ -210,7 +228,10 @@ static void learn(struct holdings *out)
     while (calm < CALM_LOOKS) {
         world_wait_child(LOOK_MS);
         hold(&now);
-        calm = memcmp(&now, out, sizeof(now)) == 0 ? calm + 1 : 0;
+        calm = memcmp(&now, out, sizeof(now)) == 0 &&
+                       now.children == CHURN_SLOTS * CHILDREN_PER_SLOT
+                   ? calm + 1
+                   : 0;
         *out = now;
     }
     storm.tally->should_pause = 0;

@@ -373,7 +373,7 @@ static void refuses_an_odd_collection(void **state)
         close(fd);
     }
     expect_well();
-    assert_int_equal(open_files(run.launcher), before);
+    expect_open_files(before);
 }
 
 /* Sealed bytes that are no bundle: the box ends, with a report. */

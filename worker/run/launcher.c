@@ -356,8 +356,7 @@ static void look(struct launcher *l, struct slot *slot)
         slot_on_event(slot, SLOT_REPORT);
     }
     /* While files come back it is not the job's time any more. */
-    if (slot_is_running(slot) &&
-        cpu_us > slot->job.limits.cpu_time_ms * 1000) {
+    if (slot_is_running(slot) && cpu_us > slot->job.limits.cpu_time_ms * 1000) {
         slot_stop(slot, LAUNCH_STOP_CPU);
     }
 }
@@ -433,6 +432,9 @@ static void serve(struct launcher *l)
             if (!serve_event(l, events[i].data.u64)) {
                 return;
             }
+        }
+        if (l->has_strangers) {
+            slot_reap_strangers(l);
         }
         is_preparing = prepare_one(l);
         uint64_t now_ms = clock_mono_ms();

@@ -19,6 +19,7 @@ struct launcher {
     struct landlock_plan landlock[LAUNCH_NET_LOOPBACK + 1]; /* by network */
     struct slot *slots;
     unsigned running; /* slots with a job */
+    bool has_strangers;
     bool has_walls;   /* some slot may wait for its wall_us */
 };
 

@@ -326,28 +326,40 @@ static void kill_box(struct slot *slot)
     }
 }
 
-static void ask(struct slot *slot)
+static int try_ask(struct slot *slot, struct err *e)
 {
     const struct box_make make = {.shape = slot->shape};
-    struct err e = {.msg = ""};
 
-    memset(&slot->report, 0, sizeof(slot->report));
-    memset(&slot->watched, 0, sizeof(slot->watched));
     if (cgroup_slot_is_worn(&slot->cgroup)) {
         end_process(slot);
         cgroup_slot_renew(&slot->launcher->cgroups, &slot->cgroup);
     }
-    if (ensure_process(slot, slot->job.network, &e) < 0 ||
-        ipc_send(slot->control_fd, &make, sizeof(make), NULL, 0, &e) < 0) {
-        slot->failures++;
-        if (slot->has_job) {
-            refuse(slot, &e);
-        } else {
-            log_warn("no box ahead", "slot=%u error=%s", slot->index, e.msg);
-        }
-        return;
+    if (ensure_process(slot, slot->job.network, e) < 0 ||
+        ipc_send(slot->control_fd, &make, sizeof(make), NULL, 0, e) < 0) {
+        end_process(slot);
+        return -1;
     }
-    (void)move(slot, ASK);
+    return 0;
+}
+
+/* A slot process may have been killed by anybody: a new one is tried. */
+static void ask(struct slot *slot)
+{
+    struct err e = {.msg = ""};
+
+    memset(&slot->report, 0, sizeof(slot->report));
+    memset(&slot->watched, 0, sizeof(slot->watched));
+    do {
+        if (try_ask(slot, &e) == 0) {
+            (void)move(slot, ASK);
+            return;
+        }
+    } while (++slot->failures < FAILURES_MAX);
+    if (slot->has_job) {
+        refuse(slot, &e);
+    } else {
+        log_warn("no box ahead", "slot=%u error=%s", slot->index, e.msg);
+    }
 }
 
 static bool is_fit(const struct slot *slot)
@@ -373,10 +385,11 @@ static void take_shape(struct slot *slot)
     };
 }
 
-/* Limits first: init starts the program as soon as it has read the packet. */
-static int give(struct slot *slot, struct err *e)
+static int hand_over(struct slot *slot, struct err *e)
 {
     const struct launcher *l = slot->launcher;
+    size_t fds = slot->job_fds[LAUNCH_FD_COLLECTION] < 0 ? LAUNCH_FD_COUNT
+                                                         : LAUNCH_FD_MAX;
     struct box_job job = {
         .data_bytes = l->cgroups.controllers & CGROUP_MEMORY
                           ? 0
@@ -385,23 +398,23 @@ static int give(struct slot *slot, struct err *e)
 
     rlimits_make(&slot->job.limits, l->cgroups.controllers & CGROUP_PIDS,
                  &job.rlimits);
-    if (cgroup_slot_begin(&l->cgroups, &slot->cgroup, &slot->job.limits, e) <
-        0) {
-        return -1;
-    }
-    size_t fds = slot->job_fds[LAUNCH_FD_COLLECTION] < 0 ? LAUNCH_FD_COUNT
-                                                         : LAUNCH_FD_MAX;
     return ipc_send(slot->job_fd, &job, sizeof(job), slot->job_fds, fds, e);
 }
 
+/* Limits first: init starts the program as soon as it has read the packet. */
 static void give_job(struct slot *slot)
 {
     struct err e;
 
-    if (give(slot, &e) < 0) {
+    if (cgroup_slot_begin(&slot->launcher->cgroups, &slot->cgroup,
+                          &slot->job.limits, &e) < 0) {
         refuse(slot, &e);
-        kill_box(slot); /* it may have got half of it */
-        let_go(slot);
+        return;
+    }
+    if (hand_over(slot, &e) < 0) {
+        /* Killed while it waited: its end is about to be heard, and then the
+         * job gets another box. */
+        kill_box(slot);
         return;
     }
     close_job_fds(slot);
@@ -440,13 +453,20 @@ bool slot_prepare(struct slot *slot)
 
 /* A slot process that dies between the clone and its answer leaves a box whose
  * pid we were never told. It ends by itself, because nobody holds the other
- * end of its socket; here it is reaped. Rare enough to ask /proc. */
-static void reap_strangers(struct launcher *l)
+ * end of its socket; here it is reaped. Rare enough to ask /proc. Not while a
+ * slot waits for such an answer: its box is a stranger as well. */
+void slot_reap_strangers(struct launcher *l)
 {
     char path[64];
     char list[4096];
     char *rest = list;
 
+    for (unsigned i = 0; i < l->spec->slots; i++) {
+        if (l->slots[i].state == SLOT_ASKED) {
+            return;
+        }
+    }
+    l->has_strangers = false;
     (void)snprintf(path, sizeof(path), "self/task/%d/children", (int)getpid());
     if (fd_read_small(l->proc_fd, path, list, sizeof(list)) <= 0) {
         return;
@@ -472,7 +492,7 @@ static void miss(struct slot *slot, const struct err *e)
     slot->failures++;
     (void)move(slot, GONE);
     end_process(slot);
-    reap_strangers(slot->launcher);
+    slot->launcher->has_strangers = true;
     if (slot->has_job && slot->failures >= FAILURES_MAX) {
         refuse(slot, e);
     }
@@ -642,6 +662,9 @@ static void on_process_dead(struct slot *slot)
         on_control(slot); /* it may have made one before */
     }
     end_process(slot);
+    if (slot->state == SLOT_READY) {
+        kill_box(slot); /* whole or not at all: the next one brings both */
+    }
 }
 
 void slot_on_event(struct slot *slot, enum slot_event event)
@@ -671,9 +694,7 @@ void slot_start(struct slot *slot, const struct launch_request *request,
     for (int i = 0; i < LAUNCH_FD_MAX; i++) {
         slot->job_fds[i] = take_fd(&fds[i]);
     }
-    if (slot->failures >= FAILURES_MAX) {
-        slot->failures = FAILURES_MAX - 1; /* once more, for this one */
-    }
+    slot->failures = 0; /* what failed ahead of it is tried again for it */
     advance(slot);
 }
 

@@ -54,7 +54,7 @@ struct slot {
     int job_fds[LAUNCH_FD_MAX]; /* until init has them, else -1 */
     uint64_t start_us;
     uint64_t collect_us; /* since when files come back; 0: they do not */
-    uint64_t wall_us; /* the engine wants it ended after so long; 0: no */
+    uint64_t wall_us;    /* the engine wants it ended after so long; 0: no */
     enum launch_stop stop;
 };
 
@@ -74,6 +74,10 @@ bool slot_prepare(struct slot *slot);
 void slot_hurry(struct slot *slot, uint64_t now_us);
 /* The program of the slot's job runs, or is about to. */
 bool slot_is_running(const struct slot *slot);
+
+/* Ends boxes that no slot knows, when l->has_strangers says that there may be
+ * some and it can be told. */
+void slot_reap_strangers(struct launcher *l);
 
 /* What the launcher's epoll says about a slot's descriptors. */
 enum slot_event {
