@@ -337,11 +337,12 @@ static const char *try_environment(const struct probe *p)
     return say("%s", found);
 }
 
+/* The session is the slot's, whose leader no box can name. */
 static const char *try_session(const struct probe *p)
 {
     (void)p;
-    return getsid(0) == getpid() && getpgrp() == getpid() && getppid() == 1
-               ? "its own, under init"
+    return getsid(0) == 0 && getpgrp() == getpid() && getppid() == 1
+               ? "no leader in sight, a group of its own"
                : say("session %d group %d parent %d", getsid(0), getpgrp(),
                      getppid());
 }
@@ -622,7 +623,8 @@ static const struct probe probes[] = {
     {"stdin, grown", "EPERM", HERE(try_stdin_grown, NULL)},
     {"environment", "PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8",
      ANYWHERE(try_environment, NULL)},
-    {"session", "its own, under init", ANYWHERE(try_session, NULL)},
+    {"session", "no leader in sight, a group of its own",
+     ANYWHERE(try_session, NULL)},
     {"host and domain", "box ''", ANYWHERE(try_names, NULL)},
 
     LIMIT("CPU time", RLIMIT_CPU),

@@ -532,11 +532,20 @@ static void on_control(struct slot *slot)
     }
 }
 
+/* A slot is whole or empty: the next box brings a process as well. */
+static void renew_orphan(struct slot *slot)
+{
+    if (slot->state == SLOT_READY && slot->process == 0) {
+        kill_box(slot);
+    }
+}
+
 static void on_ready(struct slot *slot)
 {
     (void)move(slot, LAYERED);
     cgroup_slot_note(&slot->launcher->cgroups, &slot->cgroup);
     advance(slot);
+    renew_orphan(slot);
 }
 
 /* Init's last words: it ends by itself. */
@@ -662,9 +671,7 @@ static void on_process_dead(struct slot *slot)
         on_control(slot); /* it may have made one before */
     }
     end_process(slot);
-    if (slot->state == SLOT_READY) {
-        kill_box(slot); /* whole or not at all: the next one brings both */
-    }
+    renew_orphan(slot);
 }
 
 void slot_on_event(struct slot *slot, enum slot_event event)

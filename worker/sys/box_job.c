@@ -279,23 +279,6 @@ static void count_io(struct work *w, int sign)
     }
 }
 
-/* The engine's /dev/null is a file of the host's, which the box may use but
- * not open anew (Landlock), as a shell does with /dev/stdin. */
-static void own_null(struct work *w)
-{
-    struct stat st;
-    int *fd = &w->fds[BOX_FD_STDIN];
-
-    if (fstat(*fd, &st) == 0 && S_ISCHR(st.st_mode)) {
-        int own = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-        if (own < 0 || dup3(own, *fd, O_CLOEXEC) < 0) {
-            fail(w, BOX_PHASE_ISOLATE, "/dev/null");
-        }
-        close(own);
-    }
-}
-
 static void limit(struct work *w)
 {
     if (rlimits_apply(&w->job.rlimits) < 0) {
@@ -324,7 +307,6 @@ void box_job_run(struct box_init *in)
     receive(&w);
     /* Only now: the set-up before is not the job's file size or CPU. */
     limit(&w);
-    own_null(&w);
     read_bundle(&w);
     place_files(&w);
     count_io(&w, -1); /* what placing the files took is not the job's */
