@@ -376,9 +376,8 @@ void box_fail(struct box_init *in, enum box_phase phase, const char *step)
 static NORETURN void box_main(const struct box_slot *slot,
                               const struct box_make *make)
 {
-    struct box_init in = {.slot = slot, .shape = make->shape,
-                          .io_fd = -1,
-                          .listener_fd = -1};
+    struct box_init in = {
+        .slot = slot, .shape = make->shape, .io_fd = -1, .listener_fd = -1};
 
     for (size_t i = 0; i < ARRAY_LEN(box_steps); i++) {
         if (box_steps[i].apply(&in) < 0) {
