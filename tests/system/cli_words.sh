@@ -82,6 +82,9 @@ check "check: exit code and 'ok' agree" json "$out" \
 check "check: each missing thing has a remedy" json "$out" \
     "all(f['ok'] or f['remedy'] for f in j['host'])"
 
+check "check: a level is there, or what it lacks" json "$out" \
+    "all(r['ok'] or r.get('missing') or r.get('reason') for r in j['levels'])"
+
 printf 'worker:\n  slots: 3\nlog:\n  format: json\n' >"$TMPDIR/forkyard.yaml"
 slots() {
     "$FORKYARD" check --config "$TMPDIR/forkyard.yaml" "$@" |

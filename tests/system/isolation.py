@@ -164,6 +164,37 @@ def violation(fleet):
     same(result["status"], "signalled", "its own signal")
 
 
+def checked(program=FORKYARD, prefix=()):
+    """What `forkyard check` says of the levels, started as the fleet is."""
+    said = subprocess.run([*prefix, program, "check", "--json"],
+                          stdout=subprocess.PIPE, check=True).stdout
+    return {row["name"]: row for row in json.loads(said)["levels"]}
+
+
+def levels(fleet, isolated, is_root):
+    """isolated is all layers or no run; a message never gets trusted."""
+    result = fleet.run(language="shell", code="echo ran",
+                       security_level="isolated")
+    conforms("result", result)
+    if isolated["ok"]:
+        same((result["status"], result["stdout"]), ("success", b"ran\n"),
+             result.get("status_reason"))
+        same(result["isolation"]["security_level"], "isolated", "level")
+        assert result["isolation"]["cgroup"] != "none"
+        assert result["isolation"]["landlock"] > 0
+    else:
+        same(result["status"], "setup_error", "status")
+        assert "isolation" not in result, "it was run"
+        for layer in isolated["missing"]:
+            for words in layer.values():
+                assert words in result["status_reason"], words
+    assert is_root or not isolated["ok"], "one user id is not enough"
+    result = fleet.run(language="shell", code="echo ran",
+                       security_level="trusted")
+    same(result["status"], "validation_error", "trusted")
+    assert "worker's configuration" in result["status_reason"]
+
+
 # ---- two at the same time --------------------------------------------------
 
 # The victim leaves everything that could be found, and waits to be killed.
@@ -277,7 +308,7 @@ def two_fleets(fleet):
 # ---- all of it ---------------------------------------------------------------
 
 
-def cases(tap, fleet, who, low, high):
+def cases(tap, fleet, who, low, high, check):
     said, seen = look(fleet)
     print(f"# {who}: {said}")
     tap.case(f"{who}: the block is complete", block_is_complete, said)
@@ -293,6 +324,8 @@ def cases(tap, fleet, who, low, high):
              seen)
     tap.case(f"{who}: two jobs do not see each other", two_jobs, fleet,
              high - low > 1)
+    tap.case(f"{who}: security levels", levels, fleet,
+             check["isolated"], high - low > 1)
     if os.uname().machine == "x86_64":
         tap.case(f"{who}: a call that ends the job", violation, fleet)
     tap.case(f"{who}: an exception is a result like any", lambda: same(
@@ -306,7 +339,7 @@ def cases(tap, fleet, who, low, high):
 def as_root(tap):
     with Fleet(workers=1, slots=8) as fleet:
         low = fleet.uid_base
-        cases(tap, fleet, "root", low, low + fleet.UID_RANGE)
+        cases(tap, fleet, "root", low, low + fleet.UID_RANGE, checked())
 
 
 def as_ordinary_user(tap):
@@ -327,7 +360,7 @@ def as_ordinary_user(tap):
         env = {"HOME": home, "TMPDIR": home}
         with Fleet(workers=1, slots=8, prefix=prefix, env=env,
                    program=program) as fleet:
-            cases(tap, fleet, who, uid, uid + 1)
+            cases(tap, fleet, who, uid, uid + 1, checked(program, prefix))
 
 
 def main():

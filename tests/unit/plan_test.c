@@ -14,8 +14,8 @@
 #include "wire/config.h"
 
 static struct config config;
-static const struct launch_ready host = {
-    .controllers = CGROUP_MEMORY | CGROUP_PIDS | CGROUP_CPU};
+static struct launch_ready host = {.controllers = CGROUP_MEMORY | CGROUP_PIDS |
+                                                  CGROUP_CPU};
 static struct plan plan;
 static struct job job;
 
@@ -221,9 +221,6 @@ static void what_cannot_be_met_is_refused(void **state)
     job.session_id = view_of("s");
     refused(STATUS_SETUP_ERROR, "session_id");
     job.session_id = (struct view){NULL, 0};
-    job.security_level = JOB_SECURITY_ISOLATED;
-    refused(STATUS_SETUP_ERROR, "security_level");
-    job.security_level = JOB_SECURITY_SANDBOXED;
     job.network.present = true;
     job.network.mode = JOB_NETWORK_OPEN;
     refused(STATUS_SETUP_ERROR, "network.mode");
@@ -237,6 +234,33 @@ static void what_cannot_be_met_is_refused(void **state)
     job.limits.idle_time_ms = RECORD_NO_UINT;
     make_plan();
     assert_int_equal(plan.network, LAUNCH_NET_LOOPBACK);
+}
+
+static void isolated_is_all_or_nothing(void **state)
+{
+    const struct launch_ready lean = host;
+
+    (void)state;
+    job.security_level = JOB_SECURITY_SANDBOXED;
+    host.is_root = 1;
+    host.landlock = 7;
+    host.controllers = CGROUP_MEMORY | CGROUP_PIDS | CGROUP_CPU;
+    make_plan();
+    assert_int_equal(plan.security_level, JOB_SECURITY_SANDBOXED);
+    plan_done(&plan);
+    job.security_level = JOB_SECURITY_ISOLATED;
+    make_plan();
+    assert_int_equal(plan.security_level, JOB_SECURITY_ISOLATED);
+    plan_done(&plan);
+    host.landlock = 0;
+    refused(STATUS_SETUP_ERROR, "isolated: missing Landlock");
+    host.landlock = 7;
+    host.is_root = 0;
+    refused(STATUS_SETUP_ERROR, "isolated: missing a user id per slot");
+    host.is_root = 1;
+    host.controllers = CGROUP_MEMORY | CGROUP_PIDS;
+    refused(STATUS_SETUP_ERROR, "isolated: missing cpu cgroup");
+    host = lean;
 }
 
 static void unknown_languages_are_named(void **state)
@@ -286,6 +310,7 @@ int main(void)
         TEST(the_bundle_ends_with_what_is_wanted),
         TEST(a_job_may_want_nothing_back),
         TEST(what_cannot_be_met_is_refused),
+        TEST(isolated_is_all_or_nothing),
         TEST(unknown_languages_are_named),
         TEST(a_quota_needs_its_cgroup),
         TEST(floods_stop_far_above_what_is_kept),

@@ -43,6 +43,7 @@ static int setup(void **state)
     job_init(&job);
     job.job_id = view_of("j");
     plan.limits = job.limits;
+    plan.security_level = JOB_SECURITY_SANDBOXED;
     report_hash(&job, &hashes);
     collector_init(&out, 1 << 20);
     collector_init(&err, 1 << 20);
@@ -79,6 +80,10 @@ static void a_killed_box_has_its_cgroups_cpu(void **state)
     assert_true(result.isolation.no_new_privs);
     assert_int_equal(result.isolation.uid, 5003);
     assert_true(view_is(result.isolation.seccomp, "default/1"));
+    assert_int_equal(result.isolation.security_level, JOB_SECURITY_SANDBOXED);
+    plan.security_level = JOB_SECURITY_ISOLATED;
+    make(&result, &killed, &v);
+    assert_int_equal(result.isolation.security_level, JOB_SECURITY_ISOLATED);
 }
 
 static void times_are_on_one_clock(void **state)

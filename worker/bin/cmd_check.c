@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "bin/check_levels.h"
 #include "bin/cli.h"
 #include "bin/main.h"
 #include "run/boxes.h"
@@ -135,9 +136,11 @@ static size_t check_json(const struct cli *cli)
     json_t *all;
 
     check_runtimes(cli, runtimes);
-    all = json_pack("{s:b, s:o, s:o, s:s?, s:o}", "ok", missing == 0, "host",
-                    host, "runtimes", runtimes, "config_file", cli->config_file,
-                    "settings", settings_json(&cli->config));
+    all =
+        json_pack("{s:b, s:o, s:o, s:o, s:s?, s:o}", "ok", missing == 0, "host",
+                  host, "levels", check_levels_json(&cli->config, missing == 0),
+                  "runtimes", runtimes, "config_file", cli->config_file,
+                  "settings", settings_json(&cli->config));
     (void)json_dumpf(all, stdout, JSON_INDENT(2));
     (void)fputc('\n', stdout);
     json_decref(all);
@@ -150,6 +153,8 @@ static size_t check_text(const struct cli *cli)
 
     (void)printf("Host\n");
     missing = check_host(cli, NULL);
+    (void)printf("\nSecurity levels\n");
+    check_levels_print(&cli->config, missing == 0);
     (void)printf("\nLanguages\n");
     check_runtimes(cli, NULL);
     (void)printf("\nSettings (%s%s, then the environment, then flags)\n",

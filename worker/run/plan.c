@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/levels.h"
 #include "run/returns.h"
 #include "run/runtimes.h"
 
@@ -59,10 +60,6 @@ static bool asks_verdict(const struct job *j)
 {
     return j->expected_output.data != NULL;
 }
-static bool asks_isolated(const struct job *j)
-{
-    return j->security_level == JOB_SECURITY_ISOLATED;
-}
 static bool asks_strict(const struct job *j)
 {
     return j->validation == JOB_VALIDATION_STRICT;
@@ -108,7 +105,6 @@ static const struct {
     {"reply_to", asks_reply},
     {"compile", asks_compile},
     {"expected_output", asks_verdict},
-    {"security_level: isolated", asks_isolated},
     {"validation: strict", asks_strict},
     {"network.mode: allowlist, open", asks_network},
     {"secrets", asks_secrets},
@@ -133,7 +129,12 @@ static int refuse_unmet(const struct job *job, const struct launch_ready *host,
                        "limits.cpu_quota_millicores: no "
                        "writable cpu cgroup on this worker");
     }
-    return 0;
+    const struct levels_host layers = {
+        .has_own_uids = host->is_root,
+        .controllers = host->controllers,
+        .landlock = host->landlock,
+    };
+    return levels_check(job->security_level, &layers, e);
 }
 
 /* ---- limits ------------------------------------------------------------ */
@@ -346,6 +347,7 @@ int plan_make(const struct job *job, const struct config *config,
         return -1;
     }
     out->profile = rt->seccomp;
+    out->security_level = job->security_level;
     if (write_bundle(job, rt, interpreter, &out->bundle, e) < 0 ||
         returns_put(&out->bundle, job, &out->wanted, e) < 0) {
         *out_status = STATUS_VALIDATION_ERROR;

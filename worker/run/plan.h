@@ -24,6 +24,7 @@ struct plan {
     struct box_limits box;
     uint32_t network; /* enum launch_network */
     uint32_t profile; /* enum seccomp_profile */
+    int security_level;
     uint64_t wall_time_ms;
     uint64_t stdout_bytes;
     uint64_t stderr_bytes;

@@ -119,7 +119,7 @@ static void add_isolation(struct result_isolation *iso,
     iso->uid = worker->boxes->is_root
                    ? worker->boxes->uid_base + (uint64_t)ended->slot
                    : getuid();
-    iso->security_level = JOB_SECURITY_SANDBOXED;
+    iso->security_level = plan->security_level;
 }
 
 static void add_verdict(struct result *out, const struct verdict *v)

@@ -23,6 +23,7 @@
 
 #include "base/fd.h"
 #include "sys/cgroup.h"
+#include "sys/landlock.h"
 #include "sys/proc.h"
 
 /* The youngest call that has no substitute is mount_setattr(), which makes the
@@ -186,8 +187,8 @@ static bool probe_landlock(const struct row *row,
     if (abi < 1) {
         return say_errno(errno, detail, size);
     }
-    (void)snprintf(detail, size, "ABI %ld", abi);
-    return true;
+    (void)snprintf(detail, size, "ABI %ld, boxes use %u", abi, landlock_abi());
+    return landlock_abi() > 0;
 }
 
 bool hostcheck_core_stays(const char *core_pattern)
@@ -280,4 +281,19 @@ void hostcheck_probe(size_t index, const struct hostcheck_spec *spec,
         .remedy = row->remedy,
     };
     out->is_there = row->probe(row, spec, out->detail, sizeof(out->detail));
+}
+
+void hostcheck_layers(const struct hostcheck_spec *spec,
+                      struct hostcheck_layers *out)
+{
+    struct cgroups c;
+    struct err e = {0};
+
+    *out = (struct hostcheck_layers){.is_root = is_root(),
+                                     .landlock = landlock_abi()};
+    if (cgroup_open(&c, "/sys/fs/cgroup", spec->cgroup, spec->cgroup_parent,
+                    &e) == 0) {
+        out->controllers = c.controllers;
+        cgroup_close(&c);
+    }
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/base.h"
 
@@ -23,6 +24,16 @@ struct hostcheck_fact {
 
 /* False when kernel.core_pattern sends the crashes of boxes to the host. */
 bool hostcheck_core_stays(const char *core_pattern);
+
+/* The layers that not every host has. */
+struct hostcheck_layers {
+    bool is_root;
+    uint32_t controllers; /* CGROUP_... bits */
+    unsigned landlock;    /* ABI of boxes, 0: none */
+};
+
+void hostcheck_layers(const struct hostcheck_spec *spec,
+                      struct hostcheck_layers *out);
 
 extern const size_t hostcheck_count;
 
