@@ -25,6 +25,7 @@ MESSAGES = ["job", "result", "chunk", "event", "audit", "cancel"]
 # Type in C -> what the schema has to say.
 TYPES = {
     "bool": "boolean", "int": "integer", "uint": "integer", "str": "string",
+    "double": "number",
     "strs": "array", "objects": "array", "strmap": "object", "map": "object",
     "object": "object",
 }

@@ -16,7 +16,7 @@ static const char *const type_names[RECORD_TYPE_COUNT] = {
     [RECORD_UINT] = "uint",     [RECORD_ENUM] = "enum",
     [RECORD_STRS] = "strs",     [RECORD_STRMAP] = "strmap",
     [RECORD_OBJECT] = "object", [RECORD_OBJECTS] = "objects",
-    [RECORD_RAW] = "raw",
+    [RECORD_RAW] = "raw",       [RECORD_DOUBLE] = "double",
 };
 
 static void print_path(const char *path, const struct record_field *field,
@@ -115,6 +115,9 @@ static void fill_scalar(const struct record_field *f, char *member)
                               : strcmp(f->name, "max_attempts") == 0 ? 3
                                                                      : 1U << 30;
         break;
+    case RECORD_DOUBLE:
+        *(double *)member = 0.5;
+        break;
     case RECORD_ENUM:
         *(int *)member = 0;
         break;
@@ -128,6 +131,27 @@ static void fill_scalar(const struct record_field *f, char *member)
     }
 }
 
+/* An open map, with all that we would write into it. */
+static void fill_open(const struct record_field *f, char *member,
+                      struct arena *arena)
+{
+    char *base = arena_alloc(arena, f->record->size);
+    struct buf b;
+    struct err e = {.msg = ""};
+    char *bytes;
+
+    fill(f->record, base, arena);
+    buf_init(&b, 1U << 16);
+    if (record_encode(f->record, base, &b, &e) < 0) {
+        fprintf(stderr, "%s: %s\n", f->name, e.msg);
+        exit(1);
+    }
+    bytes = arena_alloc(arena, b.len);
+    memcpy(bytes, b.data, b.len);
+    *(struct view *)member = (struct view){bytes, b.len};
+    buf_done(&b);
+}
+
 static void fill(const struct record *record, char *base, struct arena *arena)
 {
     record_init(record, base);
@@ -137,6 +161,8 @@ static void fill(const struct record *record, char *base, struct arena *arena)
         if (f->type == RECORD_OBJECT) {
             fill(f->record, base + f->offset, arena);
             *(bool *)(base + f->offset) = true;
+        } else if (f->type == RECORD_RAW && f->record != NULL) {
+            fill_open(f, base + f->offset, arena);
         } else if (f->count_offset != 0) {
             fill_list(f, base, arena);
         } else {

@@ -25,6 +25,7 @@ struct outer {
     bool fact;
     int64_t delta;
     uint64_t count;
+    double share;
     int colour;
     struct view *words;
     size_t words_count;
@@ -35,6 +36,7 @@ struct outer {
     size_t list_count;
     struct view any;
     struct view map;
+    struct view open;
 };
 
 /* clang-format off */
@@ -52,6 +54,7 @@ static const struct record_field outer_fields[] = {
     RECORD_ROW(outer, fact, RECORD_BOOL, RECORD_ALWAYS, 0),
     RECORD_ROW(outer, delta, RECORD_INT, RECORD_PLAIN, 0),
     RECORD_ROW(outer, count, RECORD_UINT, RECORD_PLAIN, 0),
+    RECORD_ROW(outer, share, RECORD_DOUBLE, RECORD_PLAIN, 0),
     RECORD_ENUM_ROW(outer, colour, RECORD_PLAIN, &colours),
     RECORD_LIST_ROW(outer, words, RECORD_STRS, RECORD_PLAIN, 3),
     RECORD_LIST_ROW(outer, pairs, RECORD_STRMAP, RECORD_PLAIN, 3),
@@ -59,6 +62,7 @@ static const struct record_field outer_fields[] = {
     RECORD_OBJECTS_ROW(outer, list, RECORD_PLAIN, 3, &inner_record),
     RECORD_ROW(outer, any, RECORD_RAW, RECORD_PLAIN, 0),
     RECORD_ROW(outer, map, RECORD_RAW, RECORD_MAP, 0),
+    RECORD_OPEN_ROW(outer, open, &inner_record),
 };
 static const struct record outer_record = {
     "outer", sizeof(struct outer), outer_fields, ARRAY_LEN(outer_fields),
@@ -74,11 +78,13 @@ static int decode(struct packed *p, const char *json, struct outer *out)
 
 static const char full[] =
     "{'text': 'grün', 'bytes': {'base64': 'AP8='}, 'flag': true,"
-    " 'fact': false, 'delta': -5, 'count': 7, 'colour': 'green',"
+    " 'fact': false, 'delta': -5, 'count': 7, 'share': 0.25,"
+    " 'colour': 'green',"
     " 'words': ['a', ''], 'pairs': {'k': 'v'},"
     " 'inner': {'size': 1, 'name': 'n'},"
     " 'list': [{'name': 'x'}, {'size': 0, 'name': 'y'}],"
-    " 'any': [1, {'deep': null}], 'map': {'a': 1.5}}";
+    " 'any': [1, {'deep': null}], 'map': {'a': 1.5},"
+    " 'open': {'size': 2, 'theirs': [1]}}";
 
 static void test_every_type_is_read(void **state)
 {
@@ -92,6 +98,7 @@ static void test_every_type_is_read(void **state)
     assert_true(out.flag);
     assert_int_equal(out.delta, -5);
     assert_int_equal(out.count, 7);
+    assert_true(out.share == 0.25);
     assert_int_equal(out.colour, 1);
     assert_int_equal(out.words_count, 2);
     assert_view(out.words[1], "");
@@ -138,6 +145,7 @@ static void test_absent_is_not_zero(void **state)
     assert_null(out.text.data);
     assert_true(out.count == RECORD_NO_UINT);
     assert_true(out.delta == RECORD_NO_INT);
+    assert_true(isnan(out.share));
     assert_int_equal(out.colour, RECORD_NO_ENUM);
     assert_true(out.inner.size == RECORD_NO_UINT);
     assert_false(out.inner.present);
@@ -184,6 +192,8 @@ static void test_refusals_name_the_place(void **state)
         {"{'count': '7'}", "count: must be a whole number, not text"},
         {"{'delta': 1e19}", "delta: 1e+19 is out of range"},
         {"{'delta': 0.5}", "delta: 0.5 is not a whole number"},
+        {"{'share': '1'}", "share: must be a number, not text"},
+        {"{'open': [1]}", "open: must be a map, not a list"},
         {"{'colour': 'blue'}", "colour: \"blue\" is not one of red or green"},
         {"{'words': 'a'}", "words: must be a list of texts, not text"},
         {"{'words': ['a', 'b', 3]}", "words[2]: must be text"},
@@ -233,6 +243,12 @@ static void test_odd_bytes(void **state)
          "count\xcb\x7f\xf0\0\0\0\0\0\0",
          16, "inf is not a number"},
         {"\x81\xa5"
+         "share\xcb\x7f\xf0\0\0\0\0\0\0",
+         16, "share: inf is not a number"},
+        {"\x81\xa5"
+         "share\xca\x40\xe0\0\0",
+         12, NULL},
+        {"\x81\xa5"
          "count\xca\x40\xe0\0\0",
          12, NULL}, /* 7.0f */
         {"\x81\xa5"
@@ -281,6 +297,20 @@ static void test_floats_that_are_whole_are_taken(void **state)
     assert_int_equal(decode(&p, "{'count': 30000.0, 'delta': -3.0}", &out), 0);
     assert_int_equal(out.count, 30000);
     assert_int_equal(out.delta, -3);
+    packed_done(&p);
+}
+
+static void test_any_number_is_a_double(void **state)
+{
+    struct packed p;
+    struct outer out;
+
+    (void)state;
+    assert_int_equal(decode(&p, "{'share': -3}", &out), 0);
+    assert_true(out.share == -3.0);
+    packed_done(&p);
+    assert_int_equal(decode(&p, "{'share': 4}", &out), 0);
+    assert_true(out.share == 4.0);
     packed_done(&p);
 }
 
@@ -366,9 +396,8 @@ static const char *const one_of_each[] = {
 static bool accepts(const struct record_field *f, size_t value)
 {
     static const unsigned takes[RECORD_TYPE_COUNT] = {
-        [RECORD_BIN] = 1U << 3,
-        [RECORD_BOOL] = 1U << 0,
-        [RECORD_INT] = 1U << 1,
+        [RECORD_BIN] = 1U << 3, [RECORD_BOOL] = 1U << 0,
+        [RECORD_INT] = 1U << 1, [RECORD_DOUBLE] = 1U << 1 | 1U << 2,
         [RECORD_RAW] = 0x3f,
     };
 
@@ -458,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_refusals_name_the_place),
         cmocka_unit_test(test_odd_bytes),
         cmocka_unit_test(test_floats_that_are_whole_are_taken),
+        cmocka_unit_test(test_any_number_is_a_double),
         cmocka_unit_test(test_a_full_arena_is_a_refusal),
         cmocka_unit_test(test_a_full_buffer_stays_as_it_was),
         cmocka_unit_test(test_words_of_a_payload_cannot_break_a_message),

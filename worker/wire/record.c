@@ -4,6 +4,7 @@
  * wherever a message is read or written. */
 #include "wire/record.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,12 +13,15 @@ static void set_absent(const struct record_field *field, char *member)
 {
     static const uint64_t no_uint = RECORD_NO_UINT;
     static const int64_t no_int = RECORD_NO_INT;
+    static const double no_double = NAN;
     static const int no_enum = RECORD_NO_ENUM;
 
     if (field->type == RECORD_UINT) {
         memcpy(member, &no_uint, sizeof(no_uint));
     } else if (field->type == RECORD_INT) {
         memcpy(member, &no_int, sizeof(no_int));
+    } else if (field->type == RECORD_DOUBLE) {
+        memcpy(member, &no_double, sizeof(no_double));
     } else if (field->type == RECORD_ENUM) {
         memcpy(member, &no_enum, sizeof(no_enum));
     } else if (field->type == RECORD_OBJECT) {

@@ -5,9 +5,9 @@
  * struct. From the same rows come decoding, encoding, the error texts and the
  * proof that code and JSON Schema agree (tests/schema).
  *
- * Absent members: view.data NULL, enum -1, numbers RECORD_NO_UINT or
- * RECORD_NO_INT, booleans false, counts 0, objects .present false.
- * record_init() sets all of them. */
+ * Absent members: view.data NULL, enum -1, numbers RECORD_NO_UINT,
+ * RECORD_NO_INT or not a number, booleans false, counts 0, objects .present
+ * false. record_init() sets all of them. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,6 +30,7 @@ enum record_type {
     RECORD_BOOL,    /* bool */
     RECORD_INT,     /* int64_t */
     RECORD_UINT,    /* uint64_t */
+    RECORD_DOUBLE,  /* double, finite */
     RECORD_ENUM,    /* int, index into .names; text on the wire */
     RECORD_STRS,    /* struct view *m; size_t m_count */
     RECORD_STRMAP,  /* struct record_pair *m; size_t m_count */
@@ -65,7 +66,8 @@ struct record_field {
     size_t count_offset;             /* STRS, STRMAP, OBJECTS */
     size_t max;                      /* text: bytes; lists and maps: entries */
     const struct record_enum *names; /* ENUM */
-    const struct record *record;     /* OBJECT, OBJECTS */
+    /* OBJECT, OBJECTS. RAW: what of ours is in it; others may add. */
+    const struct record *record;
 };
 
 struct record {
@@ -107,6 +109,12 @@ enum {
 #define RECORD_OBJECT_ROW(owner, member, bits, table)                          \
     {                                                                          \
         .name = #member, .type = RECORD_OBJECT, .flags = (bits),               \
+        .offset = offsetof(struct owner, member), .record = (table)            \
+    }
+/* A map that is kept as its bytes, whose keys are described all the same. */
+#define RECORD_OPEN_ROW(owner, member, table)                                  \
+    {                                                                          \
+        .name = #member, .type = RECORD_RAW, .flags = RECORD_MAP,              \
         .offset = offsetof(struct owner, member), .record = (table)            \
     }
 #define RECORD_OBJECTS_ROW(owner, member, bits, most, table)                   \

@@ -228,6 +228,28 @@ static int read_int(const struct decoder *d, const struct place *place,
     return 0;
 }
 
+static int read_double(const struct decoder *d, const struct place *place,
+                       const struct record_field *f, const msgpack_object *o,
+                       char *base)
+{
+    double value = 0;
+
+    if (is_float(o)) {
+        value = o->via.f64;
+    } else if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER) {
+        value = (double)o->via.i64;
+    } else if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
+        value = (double)o->via.u64;
+    } else {
+        return wrong_type(d, place, "a number", o);
+    }
+    if (!isfinite(value)) {
+        return refuse(d, place, "%g is not a number to count with", value);
+    }
+    memcpy(base + f->offset, &value, sizeof(value));
+    return 0;
+}
+
 /* "a, b or c", cut when too long. */
 static void print_names(const struct record_enum *names, char *dst, size_t size)
 {
@@ -446,6 +468,7 @@ static const read_fn readers[RECORD_TYPE_COUNT] = {
     [RECORD_UINT] = read_uint,     [RECORD_ENUM] = read_enum,
     [RECORD_STRS] = read_strs,     [RECORD_STRMAP] = read_strmap,
     [RECORD_OBJECT] = read_object, [RECORD_OBJECTS] = read_objects,
+    [RECORD_DOUBLE] = read_double,
 };
 
 static int read_field(const struct decoder *d, const struct place *up,

@@ -2,6 +2,7 @@
 /* record_encode.c - C structs to msgpack, by the message's table. Runs in the
  * engine and in the command line tools. Leaves the buffer as it was when it
  * fails. */
+#include <math.h>
 #include <string.h>
 
 #include "wire/record.h"
@@ -9,6 +10,14 @@
 static bool view_held(const char *member)
 {
     return ((const struct view *)member)->data != NULL;
+}
+
+static double double_of(const char *member)
+{
+    double value;
+
+    memcpy(&value, member, sizeof(value));
+    return value;
 }
 
 static bool is_held(const struct record_field *f, const char *base)
@@ -30,6 +39,8 @@ static bool is_held(const struct record_field *f, const char *base)
         return *(const int64_t *)member != RECORD_NO_INT;
     case RECORD_UINT:
         return *(const uint64_t *)member != RECORD_NO_UINT;
+    case RECORD_DOUBLE:
+        return isfinite(double_of(member));
     case RECORD_ENUM:
         return *(const int *)member != RECORD_NO_ENUM;
     case RECORD_STRS:
@@ -174,6 +185,8 @@ static int put_value(const struct record_field *f, const char *base,
         return mpk_put_int(b, *(const int64_t *)member, e);
     case RECORD_UINT:
         return mpk_put_uint(b, *(const uint64_t *)member, e);
+    case RECORD_DOUBLE:
+        return mpk_put_double(b, double_of(member), e);
     case RECORD_ENUM:
         return put_enum(f, *(const int *)member, b, e);
     case RECORD_STRS:
