@@ -220,6 +220,51 @@ RESULT_FULL = {
     "warnings": ["cpu_quota_millicores: no writable cpu cgroup here"],
 }
 
+HOST = {
+    "sampled_unix_nano": NOW,
+    "cpu_count": 8,
+    "cpu_percent": 83.5,
+    "cpu_others_percent": 2.25,
+    "load_1m": 6.53,
+    "load_5m": 4.0,
+    "load_15m": 0.07,
+    "memory_total_bytes": 16 * 2**30,
+    "memory_used_bytes": 5 * 2**30 + 1,
+    "swap_used_bytes": 0,
+    "disk_total_bytes": 2**40,
+    "disk_used_bytes": 2**39,
+    "pressure_cpu_percent": 41.17,
+    "pressure_memory_percent": 0.0,
+    "pressure_io_percent": 0.16,
+    "processes": 312,
+    "zombies": 1,
+    "jobs_running": 7,
+}
+
+PROCESSES = {
+    "sampled_unix_nano": NOW,
+    "engine": {"pid": 4711, "memory_rss_bytes": 21 * 2**20,
+               "cpu_us": 1250000, "threads": 14, "open_files": 87},
+    "launcher": {"pid": 4712, "memory_rss_bytes": 2**20, "cpu_us": 340000,
+                 "threads": 1},
+}
+
+# A key that is not ours is kept, as the names of result-full are.
+RESULT_SNAPSHOTS = {
+    "v": 1,
+    "job_id": "job-1",
+    "state": "finished",
+    "status": "success",
+    "success": True,
+    "stdout_truncated": False,
+    "stderr_truncated": False,
+    "telemetry_before": HOST,
+    "telemetry_after": {**HOST, "cpu_percent": 97.25, "guard_tripped": True,
+                        "forkyard.later": [1]},
+    "process_before": PROCESSES,
+    "process_after": {**PROCESSES, "box": {"pid": 5000, "processes_peak": 3}},
+}
+
 EVENT_FULL = {
     "v": 1,
     "event_id": "w-1:17",
@@ -278,6 +323,7 @@ GOLDEN = {
         "return_value": None,
     },
     "result-full": RESULT_FULL,
+    "result-snapshots": RESULT_SNAPSHOTS,
     "chunk-minimal": {
         "v": 1, "job_id": "job-1", "seq": 0, "stream": "stdout",
     },

@@ -3,6 +3,8 @@
  * the command line tools. Pure. */
 #include "wire/result.h"
 
+#include "wire/snapshot.h"
+
 static const char *const state_names[] = {"finished"};
 static const char *const verdict_names[] = {"accepted", "wrong_answer"};
 static const char *const cgroup_names[] = {"none", "v1", "v2"};
@@ -177,7 +179,8 @@ static const struct record template_record =
 #define OBJECTS(member, table) \
     RECORD_OBJECTS_ROW(result, member, RECORD_PLAIN, RESULT_MAX_LIST, \
                        &table##_record)
-#define MAP(member) RECORD_ROW(result, member, RECORD_RAW, RECORD_MAP, 0)
+#define SNAPSHOT(member, table) \
+    RECORD_OPEN_ROW(result, member, &snapshot_##table##_record)
 
 static const struct record_field result_fields[] = {
     MUST(result, v, RECORD_UINT),
@@ -208,10 +211,10 @@ static const struct record_field result_fields[] = {
     OBJECT(compile, compile),
     OBJECT(usage, result_usage),
     OBJECT(timings, timings),
-    MAP(telemetry_before),
-    MAP(telemetry_after),
-    MAP(process_before),
-    MAP(process_after),
+    SNAPSHOT(telemetry_before, host),
+    SNAPSHOT(telemetry_after, host),
+    SNAPSHOT(process_before, process),
+    SNAPSHOT(process_after, process),
     OBJECT(isolation, isolation),
     OBJECT(limits, job_limits),
     OBJECT(worker, worker),

@@ -208,10 +208,10 @@ struct result {
     struct result_compile compile;
     struct result_usage usage;
     struct result_timings timings;
-    struct view telemetry_before; /* raw map */
-    struct view telemetry_after;  /* raw map */
-    struct view process_before;   /* raw map */
-    struct view process_after;    /* raw map */
+    struct view telemetry_before; /* raw maps: snapshot.h */
+    struct view telemetry_after;
+    struct view process_before;
+    struct view process_after;
     struct result_isolation isolation;
     struct job_limits limits; /* as they were in force */
     struct result_worker worker;
