@@ -5,17 +5,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "base/mem.h"
+#include "sys/procstat.h"
 
 struct row {
     pid_t pid;
     pid_t parent;
-    uint64_t cpu_ticks;
-    uint64_t rss_pages;
+    uint64_t cpu_us;
+    uint64_t rss_bytes;
     bool is_in; /* belongs to the box */
 };
 
@@ -24,27 +23,6 @@ struct rows {
     size_t count;
     size_t cap;
 };
-
-/* The name may hold spaces, brackets and digits: fields are counted from the
- * last ')'. */
-static bool parse_stat(const char *text, struct row *out)
-{
-    const char *at = strrchr(text, ')');
-    unsigned long utime, stime;
-    long cutime, cstime, rss;
-    int parent;
-
-    if (!at || sscanf(at + 1,
-                      " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu "
-                      "%ld %ld %*d %*d %*d %*d %*u %*u %ld",
-                      &parent, &utime, &stime, &cutime, &cstime, &rss) != 6) {
-        return false;
-    }
-    out->parent = parent;
-    out->cpu_ticks = utime + stime + (uint64_t)cutime + (uint64_t)cstime;
-    out->rss_pages = rss > 0 ? (uint64_t)rss : 0;
-    return true;
-}
 
 static void add_row(struct rows *rows, const struct row *row)
 {
@@ -65,15 +43,15 @@ static int read_all(int proc_dir_fd, struct rows *rows)
         return -1;
     }
     while ((entry = readdir(dir))) {
-        char path[300];
-        char text[1024];
-        struct row row = {
-            .pid = atoll(entry->d_name) > 0 ? (pid_t)atoll(entry->d_name) : 0};
+        struct procstat stat;
+        pid_t pid = procstat_pid_of(entry->d_name);
 
-        (void)snprintf(path, sizeof(path), "%s/stat", entry->d_name);
-        if (row.pid > 0 &&
-            fd_read_small(proc_dir_fd, path, text, sizeof(text)) > 0 &&
-            parse_stat(text, &row)) {
+        if (pid > 0 && procstat_read(proc_dir_fd, pid, &stat)) {
+            const struct row row = {.pid = pid,
+                                    .parent = stat.parent,
+                                    .cpu_us = stat.cpu_us + stat.reaped_cpu_us,
+                                    .rss_bytes = stat.rss_bytes};
+
             add_row(rows, &row);
         }
     }
@@ -114,8 +92,6 @@ static void mark(struct rows *rows, pid_t init)
 int proctree_sum(int proc_dir_fd, pid_t init, struct proctree_usage *out)
 {
     struct rows rows = {NULL, 0, 0};
-    uint64_t tick_us = 1000000u / (uint64_t)sysconf(_SC_CLK_TCK);
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
     memset(out, 0, sizeof(*out));
     if (read_all(proc_dir_fd, &rows) < 0) {
@@ -126,8 +102,8 @@ int proctree_sum(int proc_dir_fd, pid_t init, struct proctree_usage *out)
     for (size_t i = 0; i < rows.count; i++) {
         const struct row *row = &rows.items[i];
         if (row->is_in) {
-            out->cpu_us += row->cpu_ticks * tick_us;
-            out->rss_bytes += row->rss_pages * page;
+            out->cpu_us += row->cpu_us;
+            out->rss_bytes += row->rss_bytes;
             out->processes += row->pid != init;
         }
     }
