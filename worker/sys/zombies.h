@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* zombies.h - counts the dead processes that nobody has waited for, a few
  * processes at a time: the kernel keeps no such number, and reading one
- * process takes some 10 us, so that a host of thousands is not read at once.
+ * process takes some 5 us, so that a host of thousands is not read at once.
  *
  * Happy path: zombies_step() looks at the next few; after the last one the
  * round's sums are the answer, until the next round is through.

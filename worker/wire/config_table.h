@@ -19,6 +19,19 @@ TEXT(topics_prefix,   "topics.prefix",   "forkyard.", "in front of every topic n
 TEXT(topics_group,    "topics.group",    "forkyard", "consumer group of the workers") \
 TEXT(topics_queues,   "topics.queues",   "high:8,default:3,low:1", "queues this worker takes jobs from, each with its weight") \
 TIME(topics_commit_ms, "topics.commit_interval", 250, 10, 60000, "between two offset commits of finished jobs") \
+BOOL(guard_enabled,   "guard.enabled",   1, "take no new jobs while the host is over one of the thresholds below; what runs goes on") \
+NUM (guard_cpu_percent, "guard.cpu_percent", 80, 0, 100, "CPU time of the host that neither workers nor their boxes use; 0: not looked at") \
+NUM (guard_memory_percent, "guard.memory_percent", 80, 0, 100, "memory of the host that is not available; 0: not looked at") \
+NUM (guard_disk_percent, "guard.disk_percent", 95, 0, 100, "use of the file system of guard.disk_path; 0: not looked at") \
+TEXT(guard_disk_path, "guard.disk_path", "/",  "any path on the file system to look at; a local one, because it is asked every second") \
+NUM (guard_pressure_cpu_percent, "guard.pressure_cpu_percent", 0, 0, 100, "share of the last 10 s in which something waited for a processor, where the kernel tells (PSI); 0: not looked at, because a worker that uses its slots causes it itself") \
+NUM (guard_pressure_memory_percent, "guard.pressure_memory_percent", 60, 0, 100, "the same for memory") \
+NUM (guard_pressure_io_percent, "guard.pressure_io_percent", 80, 0, 100, "the same for disks") \
+NUM (guard_zombies,   "guard.zombies",   10, 0, 4194304, "dead processes that nobody waits for, those of boxes and containers not counted; 0: not looked at") \
+NUM (guard_release_percent, "guard.release_percent", 90, 1, 100, "jobs are taken again when every figure is at or below this share of its threshold") \
+TIME(guard_trip_ms,   "guard.trip_time", 3000, 0, 3600000, "how long a figure must be over its threshold; 0: one measurement is enough") \
+TIME(guard_release_ms, "guard.release_time", 5000, 0, 3600000, "how long all must be low enough before jobs are taken again") \
+TIME(guard_interval_ms, "guard.interval", 1000, 1000, 60000, "between two measurements of the host") \
 BOOL(events_telemetry, "events.telemetry", 1, "publish telemetry events") \
 BOOL(events_audit,    "events.audit",    1, "publish audit records") \
 TEXT(box_cgroup,      "box.cgroup",      "auto", "auto, v2, v1 or none: which cgroup hierarchy holds the boxes; auto takes what is writable") \
@@ -31,6 +44,7 @@ SIZE(job_args_max_bytes, "job.args_max_bytes", 1048576, 1, 1073741824, "largest 
 NUM (job_max_files,   "job.max_files",   1000, 0, 100000, "most files one job may carry") \
 NUM (job_max_fetch_files, "job.max_fetch_files", 100, 0, 10000, "most fetch_files one job may ask for") \
 SIZE(result_max_bytes, "result.max_bytes", 4194304, 65536, 1073741824, "largest result record; a larger one loses contents of files and output, and says so") \
+BOOL(result_snapshots, "result.snapshots", 1, "telemetry and processes of the worker before and after, in each result") \
 TIME(default_wall_time_ms, "limits.default.wall_time", 30000, 1, 86400000, "wall clock, when the job names none") \
 TIME(default_cpu_time_ms, "limits.default.cpu_time", 30000, 1, 86400000, "CPU time of all processes of the box") \
 SIZE(default_memory_bytes, "limits.default.memory", 536870912, 1048576, 1099511627776, "memory of the box") \
