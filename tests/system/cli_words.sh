@@ -81,6 +81,22 @@ check "check: exit code and 'ok' agree" json "$out" \
     "j['ok'] == ($got == 0) == all(f['ok'] for f in j['host'] if f['required'])"
 check "check: each missing thing has a remedy" json "$out" \
     "all(f['ok'] or f['remedy'] for f in j['host'])"
+check "check: what the guard sees, and its limits" json "$out" \
+    "{g['figure']: g['threshold'] for g in j['guard']} == {'cpu': 80,
+        'memory': 80, 'disk': 95, 'pressure_cpu': 0, 'pressure_memory': 60,
+        'pressure_io': 80, 'zombies': 10}"
+check "check: memory is known everywhere" json "$out" \
+    "[0 < g['value'] < 100 for g in j['guard'] if g['figure'] == 'memory'][0]"
+"$FORKYARD" check --set guard.memory_percent=1 --set guard.zombies=0 \
+    --set guard.disk_path=/no/such/path >"$out" 2>"$err"
+figure() { grep -Eq "^  $1 +$2 .*$3" "$out"; }
+check "check: a figure over its limit" figure over memory "limit 1%, back at 0.9%"
+check "check: one that is not looked at" figure off zombies "no limit"
+check "check: one that cannot be measured" figure unknown disk "limit 95%"
+"$FORKYARD" check --set guard.enabled=true >"$out" 2>"$err"
+check "check: the guard is on" has "$out" "Guard (no new jobs"
+"$FORKYARD" check --set guard.enabled=false >"$out" 2>"$err"
+check "check: the guard is off" has "$out" "Guard (switched off: guard.enabled)"
 
 check "check: a level is there, or what it lacks" json "$out" \
     "all(r['ok'] or r.get('missing') or r.get('reason') for r in j['levels'])"

@@ -2,6 +2,8 @@
 /* event_test.c - telemetry events and their attributes. */
 #include "packed.h"
 
+#include <math.h>
+
 #include "wire/event.h"
 
 static void make(struct event *event)
@@ -21,6 +23,7 @@ static int put(struct buf *b, struct err *e)
         EVENT_ATTR_UINT("uint", UINT64_MAX),
         EVENT_ATTR_INT("int", -1),
         EVENT_ATTR_DOUBLE("double", 0.5),
+        EVENT_ATTR_DOUBLE("unknown", NAN),
         EVENT_ATTR_BOOL("bool", true),
     };
 

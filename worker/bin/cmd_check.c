@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_check.c - `forkyard check`: what this host can isolate, which languages
- * it has, and every setting as it would be used.
+ * it has, how it fares, and every setting as it would be used.
  *
  * Runs before a worker does, best with the same privilege. Talks to nobody. */
 #include <jansson.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "bin/check_guard.h"
 #include "bin/check_levels.h"
 #include "bin/cli.h"
 #include "bin/main.h"
@@ -136,11 +137,12 @@ static size_t check_json(const struct cli *cli)
     json_t *all;
 
     check_runtimes(cli, runtimes);
-    all =
-        json_pack("{s:b, s:o, s:o, s:o, s:s?, s:o}", "ok", missing == 0, "host",
-                  host, "levels", check_levels_json(&cli->config, missing == 0),
-                  "runtimes", runtimes, "config_file", cli->config_file,
-                  "settings", settings_json(&cli->config));
+    all = json_pack("{s:b, s:o, s:o, s:o, s:o, s:s?, s:o}", "ok", missing == 0,
+                    "host", host, "levels",
+                    check_levels_json(&cli->config, missing == 0), "runtimes",
+                    runtimes, "guard", check_guard_json(&cli->config),
+                    "config_file", cli->config_file, "settings",
+                    settings_json(&cli->config));
     (void)json_dumpf(all, stdout, JSON_INDENT(2));
     (void)fputc('\n', stdout);
     json_decref(all);
@@ -157,6 +159,11 @@ static size_t check_text(const struct cli *cli)
     check_levels_print(&cli->config, missing == 0);
     (void)printf("\nLanguages\n");
     check_runtimes(cli, NULL);
+    (void)printf("\nGuard (%s)\n",
+                 cli->config.guard_enabled
+                     ? "no new jobs are taken while a figure is too high"
+                     : "switched off: guard.enabled");
+    check_guard_print(&cli->config);
     (void)printf("\nSettings (%s%s, then the environment, then flags)\n",
                  cli->config_file ? "from " : "no file",
                  cli->config_file ? cli->config_file : "");

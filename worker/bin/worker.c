@@ -29,6 +29,7 @@
 #include "bin/cli.h"
 #include "bin/main.h"
 #include "run/boxes.h"
+#include "run/health.h"
 #include "run/pipeline.h"
 #include "run/runtimes.h"
 #include "svc/audit_log.h"
@@ -67,6 +68,7 @@ struct engine {
     uv_signal_t signals[2];
     uv_timer_t heartbeat;
     uv_timer_t drain_timer;
+    uv_timer_t health_timer;
     pid_t launcher;
     struct launch_ready host;
     struct report_worker self;
@@ -77,6 +79,7 @@ struct engine {
     struct kafka_out *out;
     struct telemetry *telemetry;
     struct audit_log *audit;
+    struct health *health;
     struct pipeline *pipeline;
     struct kafka_in *in;
     bool is_draining;
@@ -97,6 +100,7 @@ static void tell(struct engine *g, const char *type)
         pipeline_counts(g->pipeline, &n);
     }
     (void)getrusage(RUSAGE_SELF, &self);
+    const struct snapshot_host *host = health_host(g->health);
     const struct event_attribute attributes[] = {
         EVENT_ATTR_TEXT("service.name", view_of("forkyard")),
         EVENT_ATTR_TEXT("service.version", view_of(FORKYARD_VERSION)),
@@ -116,10 +120,25 @@ static void tell(struct engine *g, const char *type)
                         telemetry_lost(g->telemetry)),
         EVENT_ATTR_UINT("forkyard.worker.audit_lost", audit_log_lost(g->audit)),
         EVENT_ATTR_BOOL("forkyard.worker.draining", g->is_draining),
+        EVENT_ATTR_UINT("forkyard.guard.tripped",
+                        health_guard(g->health)->tripped),
+        EVENT_ATTR_DOUBLE("system.cpu.utilization", host->cpu_percent / 100),
+        EVENT_ATTR_DOUBLE("system.cpu.load_average.1m", host->load_1m),
+        EVENT_ATTR_DOUBLE("system.memory.utilization",
+                          guard_value(GUARD_MEMORY, host) / 100),
     };
     event_init(&event);
     event.type = view_of(type);
     telemetry_emit(g->telemetry, &event, attributes, ARRAY_LEN(attributes));
+}
+
+static void on_health(uv_timer_t *timer)
+{
+    struct engine *g = timer->data;
+
+    if (health_measure(g->health)) {
+        pipeline_pump(g->pipeline);
+    }
 }
 
 static void end(struct engine *g, int exit_code)
@@ -314,7 +333,8 @@ static int boot_loop(struct engine *g, struct err *e)
     }
     (void)uv_timer_init(&g->loop, &g->heartbeat);
     (void)uv_timer_init(&g->loop, &g->drain_timer);
-    g->heartbeat.data = g->drain_timer.data = g;
+    (void)uv_timer_init(&g->loop, &g->health_timer);
+    g->heartbeat.data = g->drain_timer.data = g->health_timer.data = g;
     return 0;
 }
 
@@ -330,6 +350,11 @@ static int boot_services(struct engine *g, int sock, struct err *e)
         telemetry_open(g->config, &g->loop, g->id, &g->telemetry, e) < 0) {
         return -1;
     }
+    const struct health_spec health = {.config = g->config,
+                                       .host = &g->host,
+                                       .launcher = g->launcher,
+                                       .telemetry = g->telemetry};
+    g->health = health_new(&health);
     const struct pipeline_spec pipeline = {
         .config = g->config,
         .loop = &g->loop,
@@ -338,6 +363,7 @@ static int boot_services(struct engine *g, int sock, struct err *e)
         .out = g->out,
         .audit = g->audit,
         .telemetry = g->telemetry,
+        .health = g->health,
         .worker = &g->self,
         .on_idle = on_idle,
         .arg = g,
@@ -371,7 +397,11 @@ static int boot(struct engine *g, struct err *e)
              cgroup_version_name((enum cgroup_version)g->host.cgroup_version),
              g->host.is_root, config_kafka_get(g->config, "bootstrap.servers"),
              g->config->topics_queues, g->config->topics_group);
+    (void)health_measure(g->health); /* before the first job is taken */
     tell(g, "worker.started");
+    (void)uv_timer_start(&g->health_timer, on_health,
+                         g->config->guard_interval_ms,
+                         g->config->guard_interval_ms);
     (void)uv_timer_start(&g->heartbeat, on_heartbeat,
                          g->config->worker_heartbeat_ms,
                          g->config->worker_heartbeat_ms);
@@ -391,6 +421,7 @@ static void shut_down(struct engine *g)
     kafka_in_close(g->in);
     audit_log_close(g->audit, FLUSH_MS);
     telemetry_close(g->telemetry, FLUSH_MS / 5);
+    health_free(g->health);
     boxes_close(g->boxes);
     if (unsent > 0) {
         log_warn("records not acknowledged", "count=%zu", unsent);

@@ -74,9 +74,9 @@ struct launch_ended {
     uint32_t is_refused; /* no box was made: see error, sys */
     int32_t sys;
     uint32_t init_status; /* wait status of init itself */
-    uint32_t unused;
-    uint64_t start_us; /* monotonic: the request was taken */
-    uint64_t ended_us; /* every process of the job is dead */
+    int32_t init_pid;     /* as the launcher sees it; 0: there was none */
+    uint64_t start_us;    /* monotonic: the request was taken */
+    uint64_t ended_us;    /* every process of the job is dead */
     struct box_report report;
     struct cgroup_usage cgroup; /* zeros where there is none */
     struct box_usage usage;     /* max_rss_bytes: or the watch's peak sum */

@@ -46,6 +46,7 @@ struct work {
     struct plan plan;
     struct report_hashes hashes;
     struct stream stream;
+    struct health_snapshot before;
     struct buf record; /* the encoded result */
     const char *topic; /* where it goes: results or dead */
     char *reason;      /* of a dead letter */
@@ -314,6 +315,8 @@ static void launch(struct work *w)
 {
     struct err e;
 
+    health_snapshot(w->p->spec.health, executor_running(w->p->executor),
+                    &w->before);
     if (note(w, AUDIT_STARTED, NULL, NULL, &e) < 0 ||
         executor_start(w->p->executor, &w->plan, w->job.stdin_, w, &e) < 0) {
         if (boxes_are_lost(w->p->spec.boxes)) {
@@ -346,6 +349,7 @@ static bool may_take(const struct pipeline *p)
 {
     return p->in && !p->is_draining && !p->is_closing &&
            executor_has_slot(p->executor) &&
+           health_takes_jobs(p->spec.health) &&
            p->counts.unpublished < p->spec.slots * UNPUBLISHED_PER_SLOT;
 }
 
@@ -431,6 +435,8 @@ static void on_end(const struct executor_end *end, void *arg)
     };
     stream_end(&w->stream);
     report_ran(&result, &run, w->p->spec.worker);
+    health_add_snapshots(w->p->spec.health, &w->before,
+                         executor_running(w->p->executor), end->ended, &result);
     publish_result(w, &result);
     returns_done(&returns);
 }

@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "run/boxes.h"
+#include "run/health.h"
 #include "run/report.h"
 #include "svc/audit_log.h"
 #include "svc/kafka_in.h"
@@ -28,6 +29,7 @@ struct pipeline_spec {
     struct kafka_out *out;
     struct audit_log *audit;
     struct telemetry *telemetry;
+    struct health *health;
     const struct report_worker *worker;
     /* Nothing runs and nothing waits for an acknowledgement any more. */
     void (*on_idle)(void *arg);
@@ -47,8 +49,8 @@ int pipeline_open(const struct pipeline_spec *spec, struct pipeline **out,
                   struct err *e) MUST_USE;
 /* The source of messages; set once, before the first pump. */
 void pipeline_attach(struct pipeline *p, struct kafka_in *in);
-/* Takes messages while there are free slots. Called when messages may be
- * waiting, and by itself when a slot comes free. */
+/* Takes messages while there are free slots and the host is well. Called when
+ * messages may be waiting, and by itself when a slot comes free. */
 void pipeline_pump(struct pipeline *p);
 void pipeline_on_ended(struct pipeline *p, const struct launch_ended *ended);
 /* No new jobs. on_idle follows when the last one is published; at once when

@@ -293,6 +293,7 @@ static void tell_end(struct slot *slot, const struct rusage *ru, int status)
     struct launch_ended ended = {
         .has_report = ru == NULL || is_cut_short,
         .init_status = (uint32_t)status,
+        .init_pid = slot->last_box,
         .report = slot->report,
         .usage = slot->report.usage,
         .watched_processes = slot->watched.processes,
@@ -522,7 +523,7 @@ static void on_control(struct slot *slot)
         miss(slot, &e);
         return;
     }
-    slot->box = made.pid;
+    slot->box = slot->last_box = made.pid;
     (void)move(slot, MADE);
     if (launcher_watch(slot->launcher, slot->box_pidfd,
                        launcher_key(slot, SLOT_BOX_DEAD), &e) < 0) {

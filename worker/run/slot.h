@@ -41,7 +41,8 @@ struct slot {
     int net_fds[2];   /* by enum launch_network */
     struct cgroup_slot cgroup;
     /* The box. */
-    pid_t box; /* 0: none, or not known yet */
+    pid_t box;      /* 0: none, or not known yet */
+    pid_t last_box; /* the same, kept when it is dead */
     int box_pidfd;
     struct box_shape shape;
     struct box_report report;      /* the last that init sent */

@@ -109,7 +109,8 @@ static double percent_of(double part, double whole)
     double percent = whole > 0 ? 100 * part / whole : 0;
 
     /* Two clocks that are not read at one moment may be a tick apart. */
-    return percent < 0 ? 0 : percent > 100 ? 100 : percent;
+    percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
+    return (double)(int)(percent * 100 + 0.5) / 100; /* as PSI has it */
 }
 
 static void add_others(struct hoststat *h, double busy_ticks, double all_ticks,

@@ -3,6 +3,8 @@
  * by the engine, read by the command line tools. Pure. */
 #include "wire/event.h"
 
+#include <math.h>
+
 static const char *const severity_names[] = {"debug", "info", "warn", "error"};
 
 const struct record_enum event_severity_enum = {severity_names,
@@ -69,7 +71,8 @@ int event_validate(const struct event *event, struct err *e)
 
 static bool is_absent(const struct event_attribute *a)
 {
-    return a->type == EVENT_TEXT && a->text.data == NULL;
+    return (a->type == EVENT_TEXT && a->text.data == NULL) ||
+           (a->type == EVENT_DOUBLE && !isfinite(a->d));
 }
 
 static int put_value(const struct event_attribute *a, struct buf *b,

@@ -89,6 +89,6 @@ struct event_attribute {
     }
 
 /* Appends a msgpack map; buf_view() of it is what event.attributes takes.
- * Absent texts are left out. */
+ * Absent texts are left out, and numbers that are none. */
 int event_put_attributes(const struct event_attribute *attributes, size_t count,
                          struct buf *b, struct err *e) MUST_USE;
