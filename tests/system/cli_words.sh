@@ -81,6 +81,8 @@ check "check: exit code and 'ok' agree" json "$out" \
     "j['ok'] == ($got == 0) == all(f['ok'] for f in j['host'] if f['required'])"
 check "check: each missing thing has a remedy" json "$out" \
     "all(f['ok'] or f['remedy'] for f in j['host'])"
+check "check: a level is there, or what it lacks" json "$out" \
+    "all(r['ok'] or r.get('missing') or r.get('reason') for r in j['levels'])"
 check "check: what the guard sees, and its limits" json "$out" \
     "{g['figure']: g['threshold'] for g in j['guard']} == {'cpu': 80,
         'memory': 80, 'disk': 95, 'pressure_cpu': 0, 'pressure_memory': 60,
@@ -97,9 +99,6 @@ check "check: one that cannot be measured" figure unknown disk "limit 95%"
 check "check: the guard is on" has "$out" "Guard (no new jobs"
 "$FORKYARD" check --set guard.enabled=false >"$out" 2>"$err"
 check "check: the guard is off" has "$out" "Guard (switched off: guard.enabled)"
-
-check "check: a level is there, or what it lacks" json "$out" \
-    "all(r['ok'] or r.get('missing') or r.get('reason') for r in j['levels'])"
 
 printf 'worker:\n  slots: 3\nlog:\n  format: json\n' >"$TMPDIR/forkyard.yaml"
 slots() {
