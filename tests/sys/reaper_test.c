@@ -4,8 +4,6 @@
 #include "lib/unit.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -17,9 +15,11 @@
 #include <sys/wait.h>
 
 #include "base/base.h"
+#include "lib/absent.h"
 #include "sys/proc.h"
 #include "sys/reaper.h"
 #include "sys/seccomp.h"
+#include "sys/seccomp_learn.h"
 
 /* What init is at, seen by its payload. */
 struct scene {
@@ -30,6 +30,7 @@ struct scene {
 struct play {
     int (*payload)(struct scene *scene); /* what it exits with */
     void (*before)(struct scene *scene, pid_t payload);
+    struct seccomp_seen *seen; /* learns */
 };
 
 static void end_job(void)
@@ -48,7 +49,7 @@ static void init_main(const struct play *play, int result_fd)
 
     proc_reset_signals(); /* cmocka has handlers of its own */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 || pipe(scene.ready) ||
-        seccomp_compile(&set, &e) < 0 || reaper_prepare() < 0 ||
+        seccomp_compile(play->seen, &set, &e) < 0 || reaper_prepare() < 0 ||
         seccomp_apply(&set.programs[0], &scene.listener_fd) < 0) {
         _exit(98);
     }
@@ -64,7 +65,7 @@ static void init_main(const struct play *play, int result_fd)
     if (play->before) {
         play->before(&scene, payload);
     }
-    if (reaper_wait(payload, scene.listener_fd, &end) < 0) {
+    if (reaper_wait(payload, scene.listener_fd, set.seen, &end) < 0) {
         _exit(97);
     }
     (void)!write(result_fd, &end, sizeof(end));
@@ -194,7 +195,7 @@ static void nobody_to_wait_for(void **state)
     (void)state;
     pid_t pid = fork();
     if (pid == 0) {
-        _exit(reaper_prepare() < 0 || reaper_wait(1, -1, &end) != -1 ||
+        _exit(reaper_prepare() < 0 || reaper_wait(1, -1, NULL, &end) != -1 ||
               errno != ECHILD);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -311,22 +312,99 @@ static void foreign_calls_are_told(void **state)
 }
 #endif
 
-/* ---- beside another listener -----------------------------------------------
+/* ---- learning ---------------------------------------------------------------
  */
 
-static int listen_before(void)
+static int refused_twice(struct scene *scene)
 {
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const struct sock_fprog program = {ARRAY_LEN(code), code};
-
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-        return -1;
+    (void)scene;
+    for (int i = 0; i < 2; i++) {
+        errno = 0;
+        /* Not named: ENOSYS. Made: there is none of this name. */
+        if (syscall(SYS_mq_unlink, "forkyard-none") != -1 || errno != ENOENT) {
+            return 1;
+        }
     }
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                        SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    /* Forbidden: EPERM. Made: it wants pointers. */
+    if (syscall(SYS_name_to_handle_at, 3, NULL, NULL, NULL, 0) != -1 ||
+        errno != EFAULT) {
+        return 2;
+    }
+    /* Refused for its argument. Made: it says what was before. */
+    if (syscall(SYS_personality, 0x40000) < 0) {
+        return 3;
+    }
+    errno = 0;
+    return syscall(5000) == -1 && errno == ENOSYS ? 5 : 4;
 }
+
+static int many_refused(struct scene *scene)
+{
+    (void)scene;
+    for (int i = 0; i < 4; i++) {
+        if (fork() == 0) {
+            for (int k = 0; k < 250; k++) {
+                (void)syscall(SYS_mq_unlink, "forkyard-none");
+            }
+            _exit(0);
+        }
+    }
+    while (waitpid(-1, NULL, 0) > 0) {
+    }
+    return 0;
+}
+
+static void refused_calls_are_noted_and_made(void **state)
+{
+    struct seccomp_seen *seen = NULL;
+    struct err e;
+    int status = 0;
+    unsigned noted = 0;
+
+    (void)state;
+    assert_int_equal(seccomp_learn_open(&seen, &e), 0);
+    const struct play refused = {.payload = refused_twice, .seen = seen};
+    struct reaper_end end = play(&refused, &status);
+    assert_false(end.has_call);
+    assert_int_equal(end.wait_status, 5 << 8);
+    for (size_t i = 0; i < SECCOMP_BPF_CALLS; i++) {
+        noted += seen->counts[i] > 0;
+    }
+    assert_int_equal(noted, 3);
+    assert_int_equal(seen->counts[SYS_mq_unlink], 2);
+    assert_int_equal(seen->counts[SYS_name_to_handle_at], 1);
+    assert_int_equal(seen->args[SYS_name_to_handle_at][0], 3);
+    assert_int_equal(seen->counts[SYS_personality], 1);
+    assert_int_equal(seen->args[SYS_personality][0], 0x40000);
+    const struct play many = {.payload = many_refused, .seen = seen};
+    end = play(&many, &status);
+    assert_int_equal(end.wait_status, 0);
+    assert_int_equal(seen->counts[SYS_mq_unlink], 1002);
+    seccomp_learn_close(seen);
+}
+
+static void what_ends_a_job_is_not_learnt(void **state)
+{
+    struct seccomp_seen *seen = NULL;
+    struct err e;
+    int status = 0;
+
+    (void)state;
+    assert_int_equal(seccomp_learn_open(&seen, &e), 0);
+    const struct play itself = {.payload = call_itself, .seen = seen};
+    struct reaper_end end = play(&itself, &status);
+    expect_call(&end, SYS_kexec_load);
+    assert_int_equal(seen->counts[SYS_kexec_load], 0);
+#ifdef __x86_64__
+    const struct play x32 = {.payload = call_x32, .seen = seen};
+    end = play(&x32, &status);
+    expect_call(&end, 0x40000000 + SYS_getpid);
+#endif
+    seccomp_learn_close(seen);
+}
+
+/* ---- beside another listener -----------------------------------------------
+ */
 
 /* A sandbox around the worker may have the one listener there can be. */
 static void kills_where_it_cannot_listen(void **state)
@@ -338,7 +416,7 @@ static void kills_where_it_cannot_listen(void **state)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        if (listen_before() < 0) {
+        if (absent_listener() < 0) {
             _exit(99);
         }
         struct reaper_end end = play(&itself, &status);
@@ -360,6 +438,8 @@ int main(void)
 #ifdef __x86_64__
         cmocka_unit_test(foreign_calls_are_told),
 #endif
+        cmocka_unit_test(refused_calls_are_noted_and_made),
+        cmocka_unit_test(what_ends_a_job_is_not_learnt),
         cmocka_unit_test(kills_where_it_cannot_listen),
     };
 

@@ -588,7 +588,7 @@ static void test_boxes_listen(void **state)
     struct err e;
 
     (void)state;
-    assert_int_equal(seccomp_compile(&set, &e), 0);
+    assert_int_equal(seccomp_compile(NULL, &set, &e), 0);
     for (uint32_t i = 0; i < SECCOMP_PROFILES; i++) {
         assert_int_equal(
             seccomp_compile_for(seccomp_arch_native(), i, &plain, &e), 0);

@@ -177,7 +177,7 @@ static int write_config(const struct bench_peer_place *place, struct err *e)
 static int compile_filter(int *out_fd, struct err *e)
 {
     struct seccomp_set set;
-    int rc = seccomp_compile(&set, e);
+    int rc = seccomp_compile(NULL, &set, e);
 
     if (rc == 0) {
         const struct seccomp_program *program = &set.programs[SECCOMP_DEFAULT];

@@ -6,7 +6,7 @@
  * send, show the job's bytes as they come, wait for its first result, show what
  * is missing.
  *
- * Never runs the program itself. */
+ * Never runs the program itself, unless it is told to --learn. */
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +20,7 @@
 #include "bin/ending.h"
 #include "bin/main.h"
 #include "bin/run_job.h"
+#include "bin/run_learn.h"
 #include "bin/run_stream.h"
 #include "wire/mpk_json.h"
 
@@ -58,6 +59,8 @@ static const struct cli_option options_table[] = {
     ROW('q', "queue", CLI_TEXT, queue, "NAME", "default: default"),
     ROW(0, "no-stream", CLI_FLAG, no_stream, NULL,
         "show output when the job has ended, not as it comes"),
+    ROW(0, "learn", CLI_FLAG, learn, NULL,
+        "run it here, and list the system calls its profile refuses"),
     {NULL, 0, CLI_FLAG, 0, NULL, NULL},
 };
 
@@ -71,7 +74,11 @@ static const struct cli_spec spec = {
         "for its result.\nExits with the program's exit code; 128 + signal "
         "when a signal ended it; 124 on a\ntime limit; 125 when it could not "
         "be run. With --json the whole result is printed\ninstead, when the "
-        "job has ended.",
+        "job has ended.\n\n"
+        "With --learn nothing is sent: the program runs on this machine, in a "
+        "box whose\nfilter makes the calls that it would refuse, and notes "
+        "them. Its output goes to\nstderr, the list as YAML to stdout. For "
+        "programs you know: what is refused for a\nreason is done.",
     .example = "run hello.py -- first second\n"
                "run -l shell --time 2s -c 'echo $((6 * 7))'",
     .options = options_table,
@@ -274,6 +281,19 @@ static int send_and_wait(struct cli *cli, const struct run_options *options,
     return code;
 }
 
+static int learn(const struct cli *cli, struct run_job *run)
+{
+    AUTO_BUF struct buf bytes;
+    struct err e = {0};
+    struct job job;
+
+    buf_init(&bytes, cli->config.job_max_bytes);
+    if (check_job(&cli->config, &run->job, &bytes, &run->arena, &job, &e) < 0) {
+        cli_die(OURS, "%s", e.msg);
+    }
+    return run_learn(&cli->config, &job, cli->json);
+}
+
 static const char *program_of(const struct cli *cli,
                               const struct run_options *options)
 {
@@ -309,7 +329,8 @@ int cmd_run_main(int argc, char **argv)
                      &cli.config, &e) < 0) {
         cli_die(OURS, "%s", e.msg);
     }
-    code = send_and_wait(&cli, &options, &run);
+    code =
+        options.learn ? learn(&cli, &run) : send_and_wait(&cli, &options, &run);
     run_job_done(&run);
     cli_list_done(&options.env);
     cli_list_done(&options.labels);

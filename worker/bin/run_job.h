@@ -22,6 +22,7 @@ struct run_options {
     uint64_t time_ms;      /* 0: not given */
     uint64_t memory_bytes; /* 0: not given */
     bool no_stream;
+    bool learn;
     struct cli_list env;
     struct cli_list labels;
     struct cli_list limits; /* name=value */

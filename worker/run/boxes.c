@@ -80,13 +80,13 @@ static NORETURN void run_launcher(const struct config *config, int sock,
     launcher_main(&spec);
 }
 
-int boxes_fork_launcher(const struct config *config, int *out_sock,
-                        pid_t *out_pid, struct err *e)
+int boxes_fork_learner(const struct config *config, struct seccomp_seen *seen,
+                       int *out_sock, pid_t *out_pid, struct err *e)
 {
     struct seccomp_set seccomp;
     int pair[2];
 
-    if (seccomp_compile(&seccomp, e) < 0 ||
+    if (seccomp_compile(seen, &seccomp, e) < 0 ||
         fd_socketpair_seqpacket(pair, e) < 0) {
         seccomp_set_done(&seccomp);
         return -1;
@@ -104,6 +104,12 @@ int boxes_fork_launcher(const struct config *config, int *out_sock,
     *out_sock = pair[0];
     *out_pid = pid;
     return 0;
+}
+
+int boxes_fork_launcher(const struct config *config, int *out_sock,
+                        pid_t *out_pid, struct err *e)
+{
+    return boxes_fork_learner(config, NULL, out_sock, out_pid, e);
 }
 
 int boxes_wait_ready(int sock, struct launch_ready *out, struct err *e)

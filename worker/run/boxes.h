@@ -20,6 +20,10 @@ unsigned boxes_slots(const struct config *config);
  * end, CLOEXEC. */
 int boxes_fork_launcher(const struct config *config, int *out_sock,
                         pid_t *out_pid, struct err *e) MUST_USE;
+/* The same, and its boxes refuse no call but note it: not for workers. Borrows
+ * seen for as long as the launcher lives. */
+int boxes_fork_learner(const struct config *config, struct seccomp_seen *seen,
+                       int *out_sock, pid_t *out_pid, struct err *e) MUST_USE;
 /* Blocks for the launcher's first packet: what this host gave us. */
 int boxes_wait_ready(int sock, struct launch_ready *out,
                      struct err *e) MUST_USE;

@@ -305,6 +305,10 @@ static int filter_calls(struct box_init *in)
     if (seccomp_apply(program, &in->listener_fd) < 0) {
         return -1;
     }
+    if (in->slot->seccomp->seen && in->listener_fd < 0) {
+        errno = EBUSY; /* nobody would be told anything */
+        return -1;
+    }
     in->report.tells_calls = in->listener_fd >= 0;
     return 0;
 }

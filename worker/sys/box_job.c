@@ -207,7 +207,8 @@ static void wait_for(struct work *w, pid_t payload)
     struct box_report *report = &w->in->report;
     struct reaper_end end;
 
-    if (reaper_wait(payload, w->in->listener_fd, &end) < 0) {
+    if (reaper_wait(payload, w->in->listener_fd, w->in->slot->seccomp->seen,
+                    &end) < 0) {
         fail(w, BOX_PHASE_EXEC, "wait");
     }
     /* As if the kernel had ended the payload for it, and not we all of them. */

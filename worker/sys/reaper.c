@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "sys/seccomp_learn.h"
 #include "sys/seccomp_listen.h"
 
 static void on_child(int number)
@@ -43,12 +44,16 @@ static bool has_notice(int listener_fd, const struct timespec *timeout)
            (listener.revents & POLLIN);
 }
 
-static bool take_call(int listener_fd, struct reaper_end *out)
+static bool take_call(int listener_fd, struct seccomp_seen *seen,
+                      struct reaper_end *out)
 {
     struct seccomp_notice notice;
 
     if (seccomp_listen_receive(listener_fd, &notice) < 0) {
         return false; /* killed meanwhile, by another process of the box */
+    }
+    if (seen && seccomp_learn_take(seen, listener_fd, &notice)) {
+        return false;
     }
     out->has_call = true;
     out->call = notice.call;
@@ -73,7 +78,8 @@ static int reap(pid_t payload, struct reaper_end *out)
     }
 }
 
-int reaper_wait(pid_t payload, int listener_fd, struct reaper_end *out)
+int reaper_wait(pid_t payload, int listener_fd, struct seccomp_seen *seen,
+                struct reaper_end *out)
 {
     static const struct timespec at_once = {0, 0};
 
@@ -83,7 +89,7 @@ int reaper_wait(pid_t payload, int listener_fd, struct reaper_end *out)
 
         /* With the payload gone, too: its child is no better than itself. */
         if (has_notice(listener_fd, ended ? &at_once : NULL) &&
-            take_call(listener_fd, out)) {
+            take_call(listener_fd, seen, out)) {
             return 0;
         }
         if (ended) {

@@ -17,8 +17,8 @@ struct reaper_end {
 
 /* Once, before the payload is started: SIGCHLD is blocked, and comes to us. */
 int reaper_prepare(void) MUST_USE;
-/* Reaps orphans until the payload has ended or a call has come; the call counts
- * when both are there. Without a listener (-1) none comes. -1 with errno. Safe
- * after clone. */
-int reaper_wait(pid_t payload, int listener_fd,
+/* seen NULL: see seccomp_learn.h. Reaps orphans until the payload has ended or
+ * a call has come; the call counts when both are there. Without a listener (-1)
+ * none comes. -1 with errno. Safe after clone. */
+int reaper_wait(pid_t payload, int listener_fd, struct seccomp_seen *seen,
                 struct reaper_end *out) MUST_USE;

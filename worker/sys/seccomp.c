@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "sys/seccomp_bpf.h"
+#include "sys/seccomp_learn.h"
 #include "sys/seccomp_rules.h"
 
 #if defined(__x86_64__)
@@ -86,11 +87,9 @@ static int add_conditional(struct seccomp_bpf_spec *spec, struct err *e)
     return 0;
 }
 
-int seccomp_compile_for(uint32_t audit_arch, uint32_t profile,
-                        struct seccomp_program *out, struct err *e)
+static int make_spec(uint32_t audit_arch, uint32_t profile,
+                     struct seccomp_bpf_spec *spec, struct err *e)
 {
-    AUTO_FREE struct seccomp_bpf_spec *spec = xcalloc(1, sizeof(*spec));
-
     if (profile >= SECCOMP_PROFILES) {
         return err_set(e, ERR_BUG, "seccomp: no profile %u", profile);
     }
@@ -107,37 +106,91 @@ int seccomp_compile_for(uint32_t audit_arch, uint32_t profile,
         add_groups(spec, SECCOMP_BPF_EPERM, seccomp_forbidden,
                    seccomp_forbidden_count, e) < 0 ||
         add_groups(spec, SECCOMP_BPF_KILL, seccomp_ending, seccomp_ending_count,
-                   e) < 0 ||
-        add_conditional(spec, e) < 0) {
+                   e) < 0) {
+        return -1;
+    }
+    return add_conditional(spec, e);
+}
+
+int seccomp_compile_for(uint32_t audit_arch, uint32_t profile,
+                        struct seccomp_program *out, struct err *e)
+{
+    AUTO_FREE struct seccomp_bpf_spec *spec = xcalloc(1, sizeof(*spec));
+
+    if (make_spec(audit_arch, profile, spec, e) < 0) {
         return -1;
     }
     return seccomp_bpf_build(spec, &out->code, &out->count, e);
 }
 
-/* What ends a job, by the kernel at once or by a listener. */
-static void set_ending(const struct seccomp_program *program, uint32_t from,
-                       uint32_t to)
+int seccomp_answer(uint32_t profile, int32_t number, enum seccomp_answer *out,
+                   struct err *e)
+{
+    static const enum seccomp_answer answers[] = {
+        [SECCOMP_BPF_ENOSYS] = SECCOMP_ANSWER_UNKNOWN,
+        [SECCOMP_BPF_ALLOW] = SECCOMP_ANSWER_ALLOWED,
+        [SECCOMP_BPF_EPERM] = SECCOMP_ANSWER_FORBIDDEN,
+        [SECCOMP_BPF_KILL] = SECCOMP_ANSWER_ENDS,
+        [SECCOMP_BPF_ROW] = SECCOMP_ANSWER_ARGUMENTS,
+    };
+    AUTO_FREE struct seccomp_bpf_spec *spec = xcalloc(1, sizeof(*spec));
+    uint8_t answer = SECCOMP_BPF_ENOSYS;
+
+    if (make_spec(THIS_ARCH, profile, spec, e) < 0) {
+        return -1;
+    }
+    if (number >= 0 && number < SECCOMP_BPF_CALLS) {
+        answer = spec->answers[number];
+    }
+    *out = answers[answer < SECCOMP_BPF_ROW ? answer : SECCOMP_BPF_ROW];
+    return 0;
+}
+
+/* What is not allowed, by what comes of it. */
+static void set_answers(const struct seccomp_program *program, uint32_t action,
+                        uint32_t to)
 {
     for (size_t i = 0; i < program->count; i++) {
         struct sock_filter *at = &program->code[i];
 
-        if (at->code == (BPF_RET | BPF_K) && at->k == from) {
+        if (at->code == (BPF_RET | BPF_K) &&
+            (at->k & SECCOMP_RET_ACTION_FULL) == action) {
             at->k = to;
         }
     }
 }
 
-int seccomp_compile(struct seccomp_set *out, struct err *e)
+static int learn_in(struct seccomp_set *set, struct seccomp_seen *seen,
+                    struct err *e)
+{
+    set->seen = seen;
+    for (uint32_t i = 0; i < SECCOMP_PROFILES; i++) {
+        set_answers(&set->programs[i], SECCOMP_RET_ERRNO,
+                    SECCOMP_RET_USER_NOTIF);
+    }
+    for (int32_t n = 0; n < SECCOMP_BPF_CALLS; n++) {
+        enum seccomp_answer answer;
+
+        if (seccomp_answer(SECCOMP_DEFAULT, n, &answer, e) < 0) {
+            return -1;
+        }
+        seen->ends[n] = answer == SECCOMP_ANSWER_ENDS;
+    }
+    return 0;
+}
+
+int seccomp_compile(struct seccomp_seen *seen, struct seccomp_set *out,
+                    struct err *e)
 {
     memset(out, 0, sizeof(*out));
     for (uint32_t i = 0; i < SECCOMP_PROFILES; i++) {
         if (seccomp_compile_for(THIS_ARCH, i, &out->programs[i], e) < 0) {
             return -1;
         }
-        set_ending(&out->programs[i], SECCOMP_RET_KILL_PROCESS,
-                   SECCOMP_RET_USER_NOTIF);
+        set_answers(&out->programs[i], SECCOMP_RET_KILL_PROCESS,
+                    SECCOMP_RET_USER_NOTIF);
     }
-    return 0;
+    return seen ? learn_in(out, seen, e) : 0;
 }
 
 void seccomp_set_done(struct seccomp_set *set)
@@ -175,7 +228,7 @@ int seccomp_apply(const struct seccomp_program *program, int *out_listener_fd)
     if (errno != EBUSY) {
         return -1;
     }
-    set_ending(program, SECCOMP_RET_USER_NOTIF, SECCOMP_RET_KILL_PROCESS);
+    set_answers(program, SECCOMP_RET_USER_NOTIF, SECCOMP_RET_KILL_PROCESS);
     return load(program, 0);
 }
 
@@ -188,6 +241,12 @@ static const struct {
     {AUDIT_ARCH_I386, "i386:"},
     {AUDIT_ARCH_ARM, "arm:"},
 };
+
+bool seccomp_call_is_foreign(uint32_t arch, int32_t number)
+{
+    return arch != THIS_ARCH ||
+           (arch == AUDIT_ARCH_X86_64 && number >= 0 && (number & X32_BIT));
+}
 
 void seccomp_call_name(const struct seccomp_call *call, char *dst,
                        size_t dst_size)
@@ -210,4 +269,11 @@ void seccomp_call_name(const struct seccomp_call *call, char *dst,
         (void)snprintf(dst, dst_size, "%s%d", prefix, call->number & ~X32_BIT);
     }
     free(name);
+}
+
+void seccomp_number_name(int32_t number, char *dst, size_t dst_size)
+{
+    const struct seccomp_call call = {THIS_ARCH, number};
+
+    seccomp_call_name(&call, dst, dst_size);
 }

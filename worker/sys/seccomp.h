@@ -10,6 +10,7 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,8 +28,13 @@ struct seccomp_program {
     size_t count;
 };
 
+struct seccomp_seen; /* seccomp_learn.h */
+
 struct seccomp_set {
     struct seccomp_program programs[SECCOMP_PROFILES];
+    /* Where init notes what is refused, and refuses it not; borrowed. NULL in
+     * every worker. */
+    struct seccomp_seen *seen;
 };
 
 /* One that ended a job. */
@@ -37,10 +43,11 @@ struct seccomp_call {
     int32_t number;
 };
 
-/* For this machine and its boxes: calls that end a job wait for a listener.
- * Uses libseccomp: call it before the launcher is forked. To be freed either
- * way. */
-int seccomp_compile(struct seccomp_set *out, struct err *e) MUST_USE;
+/* For this machine and its boxes: calls that end a job wait for a listener;
+ * with `seen`, so do all that are refused. Uses libseccomp: call it before the
+ * launcher is forked. To be freed either way. */
+int seccomp_compile(struct seccomp_seen *seen, struct seccomp_set *out,
+                    struct err *e) MUST_USE;
 void seccomp_set_done(struct seccomp_set *set);
 /* One, for an AUDIT_ARCH_...; x86_64 and aarch64, the rest is an error. Calls
  * that end a job kill the process. */
@@ -54,7 +61,22 @@ void seccomp_done(struct seccomp_program *program);
 int seccomp_apply(const struct seccomp_program *program,
                   int *out_listener_fd) MUST_USE;
 
+/* What a profile says to a call of this machine, whatever its arguments. */
+enum seccomp_answer {
+    SECCOMP_ANSWER_UNKNOWN, /* ENOSYS */
+    SECCOMP_ANSWER_ALLOWED,
+    SECCOMP_ANSWER_FORBIDDEN, /* EPERM */
+    SECCOMP_ANSWER_ENDS,      /* the job */
+    SECCOMP_ANSWER_ARGUMENTS, /* some are allowed, others EPERM */
+};
+int seccomp_answer(uint32_t profile, int32_t number, enum seccomp_answer *out,
+                   struct err *e) MUST_USE;
+
+/* Of an architecture that is not this machine's; x32 is one. Pure. */
+bool seccomp_call_is_foreign(uint32_t arch, int32_t number);
 /* Like "bpf", of another architecture "i386:fork", without a name "x32:999".
  * Uses libseccomp. */
 void seccomp_call_name(const struct seccomp_call *call, char *dst,
                        size_t dst_size);
+/* Of this machine. */
+void seccomp_number_name(int32_t number, char *dst, size_t dst_size);

@@ -21,9 +21,13 @@ int seccomp_listen_receive(int listener_fd, struct seccomp_notice *out)
     if (ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &got) < 0) {
         return -1;
     }
+    const struct seccomp_data *data = &got.notif.data;
     *out = (struct seccomp_notice){
         .id = got.notif.id,
-        .call = {.arch = got.notif.data.arch, .number = got.notif.data.nr}};
+        .call = {.arch = data->arch, .number = data->nr},
+        .is_foreign = seccomp_call_is_foreign(data->arch, data->nr),
+        .args = {data->args[0], data->args[1], data->args[2]},
+    };
     return 0;
 }
 

@@ -6,6 +6,7 @@
  * its descriptor, answers ENOSYS; it never means yes. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/base.h"
@@ -14,6 +15,8 @@
 struct seccomp_notice {
     uint64_t id;
     struct seccomp_call call;
+    bool is_foreign; /* of another architecture, x32 included */
+    uint64_t args[3];
 };
 
 /* What waits. -1 with errno: ENOENT when the caller is gone meanwhile. Blocks
