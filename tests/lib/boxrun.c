@@ -160,6 +160,7 @@ void boxrun_start(struct boxrun *b, const struct boxrun_job *job,
                                      .slot = job->slot,
                                      .seq = ++b->seq,
                                      .network = job->network,
+                                     .profile = job->profile,
                                      .limits = job->limits};
     const char *input = job->input ? job->input : "";
     struct err e = {.msg = ""};

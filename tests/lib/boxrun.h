@@ -24,6 +24,7 @@ struct boxrun_job {
     size_t file_len; /* 0: up to the NUL */
     struct box_limits limits;
     uint32_t network;
+    uint32_t profile;       /* enum seccomp_profile */
     uint32_t slot;          /* 0 or 1 */
     unsigned kill_after_ms; /* 0: never; boxrun_run only */
 };

@@ -177,8 +177,11 @@ static const struct {
      "y\n0\n"},
     {"moves and links between directories",
      "mkdir a b; echo z > a/f; mv a/f b/g; ln b/g a/h; ln -s g b/s; "
-     "cat a/h b/s; mv a b/; ls b b/a | tr '\\n' ' '",
-     "z\nz\nb: a g s  b/a: h "},
+     "mkfifo b/p; cat a/h b/s; mv a b/; ls b b/a | tr '\\n' ' '",
+     "z\nz\nb: a g p s  b/a: h "},
+    {"a pipe with a name, and no device",
+     "mkfifo p; (echo through > p &); cat p; mknod d c 1 3 2>&1",
+     "through\nmknod: d: Operation not permitted\n"},
     {"init cannot be looked into",
      "ls /proc/1/fd 2>&1 | tail -1; cat "
      "/proc/1/environ 2>&1",

@@ -54,6 +54,11 @@ static const uint64_t edges[] = {
     1033,
     1040,
     40,
+    S_IFIFO,
+    S_IFIFO | 0666,
+    S_IFREG | 0644,
+    S_IFCHR | 0666,
+    S_IFBLK,
     SIGCHLD,
     CLONE_VM | CLONE_THREAD | SIGCHLD,
     CLONE_NEWUSER,
@@ -108,10 +113,15 @@ static void oracle_add(scmp_filter_ctx ctx, uint32_t arch, uint32_t action,
     }
 }
 
+static unsigned profile_bit; /* of the profile that is looked at */
+
 static void oracle_groups(scmp_filter_ctx ctx, uint32_t arch, uint32_t action,
                           const struct seccomp_group *groups, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        if (!(groups[i].profiles & profile_bit)) {
+            continue;
+        }
         for (const char *const *name = groups[i].names; *name; name++) {
             oracle_add(ctx, arch, action, *name, NULL);
         }
@@ -153,8 +163,10 @@ static struct seccomp_program oracle(uint32_t arch)
     oracle_groups(ctx, arch, SCMP_ACT_KILL_PROCESS, seccomp_ending,
                   seccomp_ending_count);
     for (size_t i = 0; i < seccomp_conditional_count; i++) {
-        oracle_add(ctx, arch, SCMP_ACT_ALLOW, seccomp_conditional[i].name,
-                   &seccomp_conditional[i]);
+        if (seccomp_conditional[i].profiles & profile_bit) {
+            oracle_add(ctx, arch, SCMP_ACT_ALLOW, seccomp_conditional[i].name,
+                       &seccomp_conditional[i]);
+        }
     }
     struct seccomp_program program = oracle_export(ctx);
     seccomp_release(ctx);
@@ -166,7 +178,8 @@ static struct seccomp_program oracle(uint32_t arch)
 static bool has_rows(uint32_t arch, int number)
 {
     for (size_t i = 0; number >= 0 && i < seccomp_conditional_count; i++) {
-        if (seccomp_syscall_resolve_name_arch(
+        if ((seccomp_conditional[i].profiles & profile_bit) &&
+            seccomp_syscall_resolve_name_arch(
                 arch, seccomp_conditional[i].name) == number) {
             return true;
         }
@@ -203,7 +216,7 @@ static void compare_edges(const struct pair *p, struct seccomp_data *data)
     for (size_t i = 0; i < ARRAY_LEN(edges) * ARRAY_LEN(edges); i++) {
         data->args[0] = edges[i % ARRAY_LEN(edges)];
         data->args[2] = edges[i / ARRAY_LEN(edges)];
-        data->args[1] = random_next();
+        data->args[1] = edges[random_next() % ARRAY_LEN(edges)];
         compare(p, data);
     }
 }
@@ -237,40 +250,92 @@ static void compare_any(const struct pair *p, uint32_t arch)
     }
 }
 
-static void test_same_as_libseccomp(void **state)
+static void compare_profile(uint32_t arch, uint32_t profile)
 {
     static const uint32_t bases[] = {0, X32_FIRST, 0x80000000, 65536};
+    struct pair p;
+    struct err e;
+
+    profile_bit = 1u << profile;
+    p.theirs = oracle(arch);
+    assert_int_equal(seccomp_compile_for(arch, profile, &p.ours, &e), 0);
+    print_message("# %s, arch %x: %zu instructions, libseccomp %zu\n",
+                  seccomp_profile_name(profile), arch, p.ours.count,
+                  p.theirs.count);
+    assert_in_range(p.ours.count, 10, INSTRUCTION_MAX);
+    for (int n = -1; n <= CALLS_MAX; n++) {
+        compare_number(&p, n);
+    }
+    for (size_t j = 0; j < ARRAY_LEN(bases); j++) {
+        for (int n = j == 0 ? CALLS_MAX : -1; n <= 1100; n++) {
+            struct seccomp_data data = {.arch = arch,
+                                        .nr = (int)(bases[j] + (uint32_t)n)};
+            compare(&p, &data);
+        }
+    }
+    compare_number(&p, X32_FIRST - 1);
+    compare_number(&p, X32_FIRST);
+    compare_number(&p, X32_FIRST + __NR_getpid);
+    compare_number(&p, INT32_MAX);
+    compare_number(&p, INT32_MIN);
+    compare_number(&p, -2);
+    compare_any(&p, arch);
+    seccomp_done(&p.ours);
+    seccomp_done(&p.theirs);
+}
+
+static void test_same_as_libseccomp(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(our_archs); i++) {
+        for (uint32_t profile = 0; profile < SECCOMP_PROFILES; profile++) {
+            compare_profile(our_archs[i], profile);
+        }
+    }
+}
+
+static bool is_answer(uint32_t profile, const char *name,
+                      enum seccomp_answer want)
+{
+    enum seccomp_answer got;
+    struct err e;
+
+    assert_int_equal(
+        seccomp_answer(profile, seccomp_syscall_resolve_name(name), &got, &e),
+        0);
+    return got == want;
+}
+
+/* Each profile allows something, and a compiler less than a program. */
+static void test_profiles_differ(void **state)
+{
+    static const char *const programs_only[] = {
+        "shmget", "bind", "splice", "sched_setscheduler", "pkey_alloc"};
+    enum seccomp_answer program;
+    enum seccomp_answer compiler;
     struct err e;
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(our_archs); i++) {
-        struct pair p = {.theirs = oracle(our_archs[i])};
-
-        assert_int_equal(
-            seccomp_compile_for(our_archs[i], SECCOMP_DEFAULT, &p.ours, &e), 0);
-        print_message("# arch %x: %zu instructions, libseccomp %zu\n",
-                      our_archs[i], p.ours.count, p.theirs.count);
-        assert_in_range(p.ours.count, 10, INSTRUCTION_MAX);
-        for (int n = -1; n <= CALLS_MAX; n++) {
-            compare_number(&p, n);
-        }
-        for (size_t j = 0; j < ARRAY_LEN(bases); j++) {
-            for (int n = j == 0 ? CALLS_MAX : -1; n <= 1100; n++) {
-                struct seccomp_data data = {
-                    .arch = our_archs[i], .nr = (int)(bases[j] + (uint32_t)n)};
-                compare(&p, &data);
-            }
-        }
-        compare_number(&p, X32_FIRST - 1);
-        compare_number(&p, X32_FIRST);
-        compare_number(&p, X32_FIRST + __NR_getpid);
-        compare_number(&p, INT32_MAX);
-        compare_number(&p, INT32_MIN);
-        compare_number(&p, -2);
-        compare_any(&p, our_archs[i]);
-        seccomp_done(&p.ours);
-        seccomp_done(&p.theirs);
+    for (size_t i = 0; i < ARRAY_LEN(programs_only); i++) {
+        assert_true(is_answer(SECCOMP_PROGRAM, programs_only[i],
+                              SECCOMP_ANSWER_ALLOWED));
+        assert_true(is_answer(SECCOMP_COMPILER, programs_only[i],
+                              SECCOMP_ANSWER_UNKNOWN));
     }
+    for (int n = 0; n < SECCOMP_BPF_CALLS; n++) {
+        assert_int_equal(seccomp_answer(SECCOMP_PROGRAM, n, &program, &e), 0);
+        assert_int_equal(seccomp_answer(SECCOMP_COMPILER, n, &compiler, &e), 0);
+        assert_true(compiler == program || compiler == SECCOMP_ANSWER_UNKNOWN);
+    }
+    assert_true(is_answer(SECCOMP_COMPILER, "execve", SECCOMP_ANSWER_ALLOWED));
+    assert_true(is_answer(SECCOMP_COMPILER, "bpf", SECCOMP_ANSWER_ENDS));
+    assert_true(is_answer(SECCOMP_COMPILER, "mount", SECCOMP_ANSWER_FORBIDDEN));
+    assert_true(
+        is_answer(SECCOMP_COMPILER, "socket", SECCOMP_ANSWER_ARGUMENTS));
+    assert_int_equal(seccomp_answer(SECCOMP_PROFILES, 0, &program, &e), -1);
+    assert_string_equal(seccomp_profile_name(SECCOMP_PROGRAM), "program/1");
+    assert_string_equal(seccomp_profile_name(SECCOMP_COMPILER), "compiler/1");
+    assert_string_equal(seccomp_profile_name(SECCOMP_PROFILES), "none");
 }
 
 static void test_other_machines_are_refused(void **state)
@@ -280,7 +345,7 @@ static void test_other_machines_are_refused(void **state)
 
     (void)state;
     assert_int_equal(
-        seccomp_compile_for(AUDIT_ARCH_I386, SECCOMP_DEFAULT, &program, &e),
+        seccomp_compile_for(AUDIT_ARCH_I386, SECCOMP_PROGRAM, &program, &e),
         -1);
     assert_int_equal(e.kind, ERR_SYSTEM);
     assert_non_null(strstr(e.msg, "x86_64 and aarch64 only"));
@@ -298,17 +363,17 @@ static void test_other_machines_are_refused(void **state)
 /* Neighbours that begin with the same argument, and may or may not share its
  * load. */
 static const struct seccomp_row made_up[] = {
-    {"a", {{0, UINT64_C(0xf0000000f), UINT64_C(0x300000005)}}},
-    {"b", {{5, UINT64_MAX, 7}, {1, UINT64_C(0xff) << 40, 0}}},
-    {"b", {{5, UINT32_MAX, 2}}},
-    {"b", {{5, UINT32_MAX, 9}, {0, UINT32_MAX, 1}}},
-    {"b", {{5, UINT32_MAX, 10}}},
-    {"b", {{4, UINT32_MAX, 10}}},
-    {"c", {{2, UINT64_MAX, 1}}},
-    {"c", {{2, UINT32_MAX, 2}}},
-    {"d", {{2, 0xff, 5}}},
-    {"d", {{2, UINT32_MAX, 10}}},
-    {"d", {{2, 0xff, 7}}},
+    {"a", SECCOMP_FOR_ALL, {{0, UINT64_C(0xf0000000f), UINT64_C(0x300000005)}}},
+    {"b", SECCOMP_FOR_ALL, {{5, UINT64_MAX, 7}, {1, UINT64_C(0xff) << 40, 0}}},
+    {"b", SECCOMP_FOR_ALL, {{5, UINT32_MAX, 2}}},
+    {"b", SECCOMP_FOR_ALL, {{5, UINT32_MAX, 9}, {0, UINT32_MAX, 1}}},
+    {"b", SECCOMP_FOR_ALL, {{5, UINT32_MAX, 10}}},
+    {"b", SECCOMP_FOR_ALL, {{4, UINT32_MAX, 10}}},
+    {"c", SECCOMP_FOR_ALL, {{2, UINT64_MAX, 1}}},
+    {"c", SECCOMP_FOR_ALL, {{2, UINT32_MAX, 2}}},
+    {"d", SECCOMP_FOR_ALL, {{2, 0xff, 5}}},
+    {"d", SECCOMP_FOR_ALL, {{2, UINT32_MAX, 10}}},
+    {"d", SECCOMP_FOR_ALL, {{2, 0xff, 7}}},
 };
 static const uint8_t first_rows[] = {0, 1, 6, 8};
 
@@ -427,9 +492,10 @@ static void test_any_rules(void **state)
 
 static void test_wrong_rules_are_refused(void **state)
 {
-    static const struct seccomp_row empty = {"a", {{0, 0, 0}}};
-    static const struct seccomp_row never = {"a", {{0, 1, 2}}};
-    static const struct seccomp_row beyond = {"a", {{6, 1, 1}}};
+    static const struct seccomp_row empty = {"a", SECCOMP_FOR_ALL, {{0, 0, 0}}};
+    static const struct seccomp_row never = {"a", SECCOMP_FOR_ALL, {{0, 1, 2}}};
+    static const struct seccomp_row beyond = {
+        "a", SECCOMP_FOR_ALL, {{6, 1, 1}}};
     const struct seccomp_row *const rows[] = {&empty, &never, &beyond};
     struct seccomp_bpf_spec spec = {.row_count = 1};
     struct sock_filter *code = NULL;
@@ -459,7 +525,7 @@ static int in_child(int (*body)(const struct seccomp_program *))
     struct err e;
     int status = -1;
 
-    assert_int_equal(seccomp_compile_for(seccomp_arch_native(), SECCOMP_DEFAULT,
+    assert_int_equal(seccomp_compile_for(seccomp_arch_native(), SECCOMP_PROGRAM,
                                          &program, &e),
                      0);
     pid_t pid = proc_clone(0, -1, NULL);
@@ -521,7 +587,9 @@ static int allowed_calls(const struct seccomp_program *program)
            errno != EBADF || syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) < 0 ||
            syscall(SYS_socket, 16, SOCK_RAW, 0) < 0 ||
            syscall(SYS_personality, 0xffffffff) < 0 ||
-           syscall(SYS_socket, AF_INET, -1, 0) != -1 || errno != EINVAL;
+           syscall(SYS_mknodat, -1, "x", S_IFIFO | 0600, 0) != -1 ||
+           errno != EBADF || syscall(SYS_socket, AF_INET, -1, 0) != -1 ||
+           errno != EINVAL;
 }
 
 static int half_allowed_calls(const struct seccomp_program *program)
@@ -534,6 +602,9 @@ static int half_allowed_calls(const struct seccomp_program *program)
            errno != EPERM || syscall(SYS_fcntl, 0, F_NOTIFY, 0) != -1 ||
            errno != EPERM || syscall(SYS_clone, CLONE_NEWUSER, 0) != -1 ||
            errno != EPERM || syscall(SYS_personality, 8) != -1 ||
+           errno != EPERM ||
+           syscall(SYS_mknodat, -1, "x", S_IFCHR | 0600, 0x103) != -1 ||
+           errno != EPERM || syscall(SYS_mknodat, -1, "x", 0600, 0) != -1 ||
            errno != EPERM ||
            syscall(SYS_prlimit64, getppid(), 0, NULL, NULL) != -1 ||
            errno != EPERM;
@@ -665,6 +736,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_as_libseccomp),
+        cmocka_unit_test(test_profiles_differ),
         cmocka_unit_test(test_other_machines_are_refused),
         cmocka_unit_test(test_any_rules),
         cmocka_unit_test(test_wrong_rules_are_refused),

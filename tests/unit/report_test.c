@@ -79,7 +79,7 @@ static void a_killed_box_has_its_cgroups_cpu(void **state)
     /* It ran only after init had verified every layer. */
     assert_true(result.isolation.no_new_privs);
     assert_int_equal(result.isolation.uid, 5003);
-    assert_true(view_is(result.isolation.seccomp, "default/1"));
+    assert_true(view_is(result.isolation.seccomp, "program/1"));
     assert_int_equal(result.isolation.security_level, JOB_SECURITY_SANDBOXED);
     plan.security_level = JOB_SECURITY_ISOLATED;
     make(&result, &killed, &v);

@@ -180,7 +180,7 @@ static int compile_filter(int *out_fd, struct err *e)
     int rc = seccomp_compile(NULL, &set, e);
 
     if (rc == 0) {
-        const struct seccomp_program *program = &set.programs[SECCOMP_DEFAULT];
+        const struct seccomp_program *program = &set.programs[SECCOMP_PROGRAM];
 
         rc =
             fd_memfd_sealed("filter", program->code,

@@ -15,7 +15,7 @@ static const struct runtime rows[] = {
         .interpreters = {"/usr/bin/python3", "/usr/local/bin/python3"},
         .code_file = "main.py",
         .code_mode = 0644,
-        .seccomp = SECCOMP_DEFAULT,
+        .seccomp = SECCOMP_PROGRAM,
         /* Output as it is written; no .pyc files for a tree that goes. */
         .env = {"PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1"},
     },
@@ -24,7 +24,7 @@ static const struct runtime rows[] = {
         .interpreters = {"/bin/sh"},
         .code_file = "main.sh",
         .code_mode = 0644,
-        .seccomp = SECCOMP_DEFAULT,
+        .seccomp = SECCOMP_PROGRAM,
     },
     {
         .name = "shell",
@@ -32,7 +32,7 @@ static const struct runtime rows[] = {
         .interpreters = {"/bin/bash", "/usr/bin/bash"},
         .code_file = "main.sh",
         .code_mode = 0644,
-        .seccomp = SECCOMP_DEFAULT,
+        .seccomp = SECCOMP_PROGRAM,
     },
     {
         .name = "node",
@@ -40,14 +40,14 @@ static const struct runtime rows[] = {
                          "/usr/bin/nodejs"},
         .code_file = "main.js",
         .code_mode = 0644,
-        .seccomp = SECCOMP_DEFAULT,
+        .seccomp = SECCOMP_PROGRAM,
     },
     {
         /* An ELF file, or a script that names its interpreter after "#!". */
         .name = "binary",
         .code_file = "main",
         .code_mode = 0755,
-        .seccomp = SECCOMP_DEFAULT,
+        .seccomp = SECCOMP_PROGRAM,
     },
 };
 

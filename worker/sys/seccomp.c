@@ -26,7 +26,8 @@
 #endif
 
 static const char *const names[SECCOMP_PROFILES] = {
-    [SECCOMP_DEFAULT] = "default/1",
+    [SECCOMP_PROGRAM] = "program/1",
+    [SECCOMP_COMPILER] = "compiler/1",
 };
 
 const char *seccomp_profile_name(uint32_t profile)
@@ -56,12 +57,20 @@ static int add(struct seccomp_bpf_spec *spec, const char *name, size_t answer,
     return 0;
 }
 
+struct list {
+    struct seccomp_bpf_spec spec;
+    struct seccomp_row rows[SECCOMP_BPF_ROWS]; /* of this profile */
+};
+
 static int add_groups(struct seccomp_bpf_spec *spec,
-                      enum seccomp_bpf_answer answer,
+                      enum seccomp_bpf_answer answer, unsigned profile_bit,
                       const struct seccomp_group *groups, size_t count,
                       struct err *e)
 {
     for (size_t i = 0; i < count; i++) {
+        if (!(groups[i].profiles & profile_bit)) {
+            continue;
+        }
         for (const char *const *name = groups[i].names; *name; name++) {
             if (add(spec, *name, answer, e) < 0) {
                 return -1;
@@ -72,24 +81,37 @@ static int add_groups(struct seccomp_bpf_spec *spec,
 }
 
 /* A call's answer is its first row; rows of its name follow. */
-static int add_conditional(struct seccomp_bpf_spec *spec, struct err *e)
+static int add_rows(struct list *list, unsigned profile_bit, struct err *e)
 {
-    for (size_t i = 0; i < spec->row_count; i++) {
-        const struct seccomp_row *row = &spec->rows[i];
+    struct seccomp_bpf_spec *spec = &list->spec;
 
-        if (i > 0 && strcmp(row[-1].name, row->name) == 0) {
+    for (size_t i = 0; i < seccomp_conditional_count; i++) {
+        const struct seccomp_row *row = &seccomp_conditional[i];
+        size_t at = spec->row_count;
+
+        if (!(row->profiles & profile_bit)) {
             continue;
         }
-        if (add(spec, row->name, SECCOMP_BPF_ROW + i, e) < 0) {
+        if (at == ARRAY_LEN(list->rows)) {
+            return err_set(e, ERR_BUG, "seccomp: more than %zu rows", at);
+        }
+        list->rows[at] = *row;
+        spec->row_count++;
+        if (at > 0 && strcmp(row->name, list->rows[at - 1].name) == 0) {
+            continue;
+        }
+        if (add(spec, row->name, SECCOMP_BPF_ROW + at, e) < 0) {
             return -1;
         }
     }
     return 0;
 }
 
-static int make_spec(uint32_t audit_arch, uint32_t profile,
-                     struct seccomp_bpf_spec *spec, struct err *e)
+static int make_list(uint32_t audit_arch, uint32_t profile, struct list *list,
+                     struct err *e)
 {
+    struct seccomp_bpf_spec *spec = &list->spec;
+
     if (profile >= SECCOMP_PROFILES) {
         return err_set(e, ERR_BUG, "seccomp: no profile %u", profile);
     }
@@ -97,30 +119,30 @@ static int make_spec(uint32_t audit_arch, uint32_t profile,
         return err_set(e, ERR_SYSTEM,
                        "seccomp: call lists are for x86_64 and aarch64 only");
     }
+    const unsigned bit = 1u << profile;
     spec->audit_arch = audit_arch;
     spec->has_x32 = audit_arch == AUDIT_ARCH_X86_64;
-    spec->rows = seccomp_conditional;
-    spec->row_count = seccomp_conditional_count;
-    if (add_groups(spec, SECCOMP_BPF_ALLOW, seccomp_allowed,
+    spec->rows = list->rows;
+    if (add_groups(spec, SECCOMP_BPF_ALLOW, bit, seccomp_allowed,
                    seccomp_allowed_count, e) < 0 ||
-        add_groups(spec, SECCOMP_BPF_EPERM, seccomp_forbidden,
+        add_groups(spec, SECCOMP_BPF_EPERM, bit, seccomp_forbidden,
                    seccomp_forbidden_count, e) < 0 ||
-        add_groups(spec, SECCOMP_BPF_KILL, seccomp_ending, seccomp_ending_count,
-                   e) < 0) {
+        add_groups(spec, SECCOMP_BPF_KILL, bit, seccomp_ending,
+                   seccomp_ending_count, e) < 0) {
         return -1;
     }
-    return add_conditional(spec, e);
+    return add_rows(list, bit, e);
 }
 
 int seccomp_compile_for(uint32_t audit_arch, uint32_t profile,
                         struct seccomp_program *out, struct err *e)
 {
-    AUTO_FREE struct seccomp_bpf_spec *spec = xcalloc(1, sizeof(*spec));
+    AUTO_FREE struct list *list = xcalloc(1, sizeof(*list));
 
-    if (make_spec(audit_arch, profile, spec, e) < 0) {
+    if (make_list(audit_arch, profile, list, e) < 0) {
         return -1;
     }
-    return seccomp_bpf_build(spec, &out->code, &out->count, e);
+    return seccomp_bpf_build(&list->spec, &out->code, &out->count, e);
 }
 
 int seccomp_answer(uint32_t profile, int32_t number, enum seccomp_answer *out,
@@ -133,14 +155,14 @@ int seccomp_answer(uint32_t profile, int32_t number, enum seccomp_answer *out,
         [SECCOMP_BPF_KILL] = SECCOMP_ANSWER_ENDS,
         [SECCOMP_BPF_ROW] = SECCOMP_ANSWER_ARGUMENTS,
     };
-    AUTO_FREE struct seccomp_bpf_spec *spec = xcalloc(1, sizeof(*spec));
+    AUTO_FREE struct list *list = xcalloc(1, sizeof(*list));
     uint8_t answer = SECCOMP_BPF_ENOSYS;
 
-    if (make_spec(THIS_ARCH, profile, spec, e) < 0) {
+    if (make_list(THIS_ARCH, profile, list, e) < 0) {
         return -1;
     }
     if (number >= 0 && number < SECCOMP_BPF_CALLS) {
-        answer = spec->answers[number];
+        answer = list->spec.answers[number];
     }
     *out = answers[answer < SECCOMP_BPF_ROW ? answer : SECCOMP_BPF_ROW];
     return 0;
@@ -171,7 +193,7 @@ static int learn_in(struct seccomp_set *set, struct seccomp_seen *seen,
     for (int32_t n = 0; n < SECCOMP_BPF_CALLS; n++) {
         enum seccomp_answer answer;
 
-        if (seccomp_answer(SECCOMP_DEFAULT, n, &answer, e) < 0) {
+        if (seccomp_answer(SECCOMP_PROGRAM, n, &answer, e) < 0) {
             return -1;
         }
         seen->ends[n] = answer == SECCOMP_ANSWER_ENDS;

@@ -18,7 +18,11 @@
 #include "base/err.h"
 
 /* A box gets one of these lists. */
-enum seccomp_profile { SECCOMP_DEFAULT, SECCOMP_PROFILES };
+enum seccomp_profile {
+    SECCOMP_PROGRAM,  /* whatever a job runs: interpreters start anything */
+    SECCOMP_COMPILER, /* what makes a program of a job's files */
+    SECCOMP_PROFILES
+};
 
 /* As the result's isolation block names it. */
 const char *seccomp_profile_name(uint32_t profile);

@@ -5,6 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sys/seccomp.h"
+
+/* Who may: one bit per profile (seccomp.h). What only others may is unknown. */
+enum {
+    SECCOMP_FOR_PROGRAM = 1 << SECCOMP_PROGRAM,
+    SECCOMP_FOR_COMPILER = 1 << SECCOMP_COMPILER,
+    SECCOMP_FOR_ALL = (1 << SECCOMP_PROFILES) - 1,
+};
+
 /* Passed when (arg & mask) == value. */
 struct seccomp_test {
     unsigned arg;
@@ -17,6 +26,7 @@ struct seccomp_test {
  * is not there; the first always is. */
 struct seccomp_row {
     const char *name;
+    unsigned profiles; /* SECCOMP_FOR_... */
     struct seccomp_test tests[2];
 };
 
@@ -24,6 +34,7 @@ struct seccomp_row {
 struct seccomp_group {
     const char *reason;
     const char *const *names; /* NULL-terminated */
+    unsigned profiles;        /* SECCOMP_FOR_... */
 };
 
 extern const struct seccomp_group seccomp_allowed[];
