@@ -207,6 +207,27 @@ $(B)/obj/%.o: %.c Makefile $(B)/flags.mk
 $(B)/obj/worker/svc/topics_data.o: $(wildcard broker-config/*)
 $(B)/obj/worker/run/payload_data.o: $(wildcard worker/payload/*)
 
+# The program that boxes begin in: static, because what it maps is copied for
+# every box; and taken into ours, as it is. Not in sanitized builds, whose
+# runtime is not static.
+BOX_SRC := worker/inside/box_main.c \
+	$(filter-out %/privdrop.c %/hostcheck.c,$(wildcard worker/sys/*.c)) \
+	$(addprefix worker/base/,base.c buf.c clock.c err.c fd.c mem.c str.c) \
+	$(addprefix worker/wire/,bundle.c collection.c)
+BOX_OBJ := $(patsubst %.c,$(B)/box/%.o,$(BOX_SRC))
+BOX_IMAGE := $(B)/box/forkyard-box
+ifeq ($(SANITIZE),)
+$(B)/obj/worker/run/box_data.o: $(BOX_IMAGE)
+$(B)/obj/worker/run/box_data.o: private CFLAGS += -DBOX_IMAGE='"$(BOX_IMAGE)"'
+endif
+$(B)/box/%.o: %.c Makefile $(B)/flags.mk
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -ffunction-sections -fdata-sections -MMD -MP \
+		-c $< -o $@
+$(BOX_IMAGE): $(BOX_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) -static-pie $(HARDEN_LD) -Wl,--gc-sections -s -o $@ $^
+
 $(PROGRAM): $(call obj,$(SRC))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -262,5 +283,6 @@ run-tests: build tests
 run-sanitized: build tests
 	@$(PYTHON) tests/run.py --build $(B) $(KINDS)
 
+-include $(BOX_OBJ:.o=.d)
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_LIB_SRC) $(TEST_SRC) \
 	$(SCHEMA_SRC) $(if $(filter fuzz,$(VARIANT)),$(FUZZ_SRC))))

@@ -171,12 +171,11 @@ int fd_set_nonblock(int fd, bool on, struct err *e)
     return 0;
 }
 
-int fd_memfd_sealed(const char *name, const void *data, size_t len, int *out_fd,
-                    struct err *e)
+static int fill_and_seal(int fd, const char *name, const void *data, size_t len,
+                         struct err *e)
 {
     static const int seals =
         F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-    AUTO_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     if (fd < 0) {
         return err_sys(e, "memfd_create %s", name);
@@ -189,6 +188,37 @@ int fd_memfd_sealed(const char *name, const void *data, size_t len, int *out_fd,
     }
     if (fcntl(fd, F_ADD_SEALS, seals) < 0) {
         return err_sys(e, "memfd %s: seal", name);
+    }
+    return 0;
+}
+
+int fd_memfd_sealed(const char *name, const void *data, size_t len, int *out_fd,
+                    struct err *e)
+{
+    AUTO_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fill_and_seal(fd, name, data, len, e) < 0) {
+        return -1;
+    }
+    *out_fd = take_fd(&fd);
+    return 0;
+}
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10u
+#endif
+
+int fd_memfd_program(const char *name, const void *data, size_t len,
+                     int *out_fd, struct err *e)
+{
+    unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    AUTO_FD int fd = memfd_create(name, flags | MFD_EXEC);
+
+    if (fd < 0 && errno == EINVAL) { /* before 6.3 all memory could be */
+        fd = memfd_create(name, flags);
+    }
+    if (fill_and_seal(fd, name, data, len, e) < 0) {
+        return -1;
     }
     *out_fd = take_fd(&fd);
     return 0;

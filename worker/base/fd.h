@@ -27,6 +27,10 @@ int fd_set_nonblock(int fd, bool on, struct err *e) MUST_USE;
 /* A sealed (no write, grow, shrink) memfd with these bytes, at offset 0. */
 int fd_memfd_sealed(const char *name, const void *data, size_t len, int *out_fd,
                     struct err *e) MUST_USE;
+/* The same, of a program to be executed; -1 with e->sys EACCES where the host
+ * forbids to execute such memory. */
+int fd_memfd_program(const char *name, const void *data, size_t len,
+                     int *out_fd, struct err *e) MUST_USE;
 /* Closes all descriptors from `from` up except the sorted keep list. Safe
  * between fork and exec. */
 void fd_close_all_except(int from, const int *keep, size_t keep_count);

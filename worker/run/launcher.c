@@ -33,8 +33,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "run/box_data.h"
 #include "run/launch_check.h"
 #include "run/launcher_inside.h"
+#include "sys/box_image.h"
 #include "sys/caps.h"
 #include "sys/cgroup.h"
 #include "sys/forkmap.h"
@@ -121,6 +123,20 @@ static void plan_landlock(struct launcher *l)
     }
 }
 
+static int prepare_image(struct launcher *l, struct err *e)
+{
+    if (box_image_open(box_data, box_data_size, &l->image_fd, e) < 0) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < ARRAY_LEN(l->image_data_fds); i++) {
+        if (box_image_data(&l->landlock[i], &l->spec->seccomp,
+                           &l->image_data_fds[i], e) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int boot(struct launcher *l, struct err *e)
 {
     l->is_root = geteuid() == 0;
@@ -141,7 +157,7 @@ static int boot(struct launcher *l, struct err *e)
     }
     plan_landlock(l);
     l->cgroups.is_keeping = l->spec->slots <= CGROUP_KEEP_SLOTS;
-    if (open_slots(l, e) < 0 ||
+    if (prepare_image(l, e) < 0 || open_slots(l, e) < 0 ||
         mounts_enter_template(!l->is_root, l->is_root, e) < 0 ||
         forkmap_drop_libraries(l->proc_fd, e) < 0 ||
         give_up_privilege(l, e) < 0) {

@@ -16,6 +16,8 @@ struct launcher {
     int epoll_fd;
     int current_net; /* the net fd we are in, -1 at first */
     struct cgroups cgroups;
+    int image_fd;                                /* see sys/box_image.h */
+    int image_data_fds[LAUNCH_NET_LOOPBACK + 1]; /* by network */
     struct landlock_plan landlock[LAUNCH_NET_LOOPBACK + 1]; /* by network */
     struct slot *slots;
     unsigned running; /* slots with a job */

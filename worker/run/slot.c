@@ -131,6 +131,8 @@ static int clone_process(struct slot *slot, int control_fd, int job_fd,
         .launcher_pidfd = l->self_pidfd,
         .control_fd = control_fd,
         .job_fd = job_fd,
+        .image_fd = l->image_fd,
+        .image_data_fd = l->image_data_fds[slot->network],
     };
 
     slot->process =

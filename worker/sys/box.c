@@ -32,6 +32,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -41,6 +42,7 @@
 #include <sys/syscall.h>
 
 #include "base/fd.h"
+#include "sys/box_image.h"
 #include "sys/box_inside.h"
 #include "sys/caps.h"
 #include "sys/ipc.h"
@@ -99,7 +101,8 @@ static int die_with_launcher(const struct box_slot *slot)
 
 static int close_the_rest(const struct box_slot *slot)
 {
-    int keep[] = {slot->launcher_pidfd, slot->control_fd, slot->job_fd};
+    int keep[] = {slot->launcher_pidfd, slot->control_fd, slot->job_fd,
+                  slot->image_fd, slot->image_data_fd};
 
     for (size_t i = 1; i < ARRAY_LEN(keep); i++) {
         for (size_t k = i; k > 0 && keep[k - 1] > keep[k]; k--) {
@@ -116,7 +119,6 @@ static int close_the_rest(const struct box_slot *slot)
 static int set_names(const struct box_slot *slot)
 {
     (void)slot;
-    (void)prctl(PR_SET_NAME, "fy-slot", 0, 0, 0);
     if (setdomainname("", 0) < 0) {
         return -1;
     }
@@ -141,20 +143,28 @@ static int leave_keyring(const struct box_slot *slot)
     return 0;
 }
 
+/* What the steps of slot and box still need: namespaces and mounts; locks. */
+#define CAPS_FOR_STEPS                                                         \
+    (UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SETPCAP)
+
+static int keep_caps(const struct box_slot *slot)
+{
+    (void)slot;
+    return caps_pass_on(CAPS_FOR_STEPS);
+}
+
 static int bound_caps(const struct box_slot *slot)
 {
     (void)slot;
-    if (caps_bound_none() < 0) {
-        return -1;
-    }
-    errno = EPERM;
-    return caps_bound_is_empty() ? 0 : -1;
+    return caps_bound_none();
 }
 
-static const struct {
+struct step {
     const char *name;
     int (*apply)(const struct box_slot *slot);
-} slot_steps[] = {
+};
+
+static const struct step slot_steps[] = {
     /* Without the id map nothing here has an owner. */
     {"id maps", wait_for_maps},
     /* While we are still the launcher's user: a slot's own user may not write
@@ -176,9 +186,46 @@ static const struct {
     {"descriptors", close_the_rest},
     /* Needs CAP_SYS_ADMIN over our uts namespace; boxes get copies of it. */
     {"names", set_names},
+    /* Over the exec below. Only what is in the bounding set can be kept so. */
+    {"kept capabilities", keep_caps},
     /* A bounding set only shrinks, and boxes inherit it: forty calls that no
      * box has to make. What the steps of a box need is in the other sets. */
     {"bounding set", bound_caps},
+    /* Does not come back where there is such an image. */
+    {"own image", box_image_exec},
+};
+
+static int take_name(const struct box_slot *slot)
+{
+    (void)slot;
+    return prctl(PR_SET_NAME, "fy-slot", 0, 0, 0);
+}
+
+static int lock_caps(const struct box_slot *slot)
+{
+    (void)slot;
+    if (caps_lock() < 0) {
+        return -1;
+    }
+    errno = EPERM;
+    return caps_bound_is_empty() ? 0 : -1;
+}
+
+static int hide_slot(const struct box_slot *slot)
+{
+    (void)slot;
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* In the image that boxes are copies of. */
+static const struct step serve_steps[] = {
+    {"name", take_name},
+    /* Once more: an exec may forget the death signal. */
+    {"launcher is gone", die_with_launcher},
+    /* What the exec needed of them is done. */
+    {"capabilities", lock_caps},
+    /* An exec makes dumpable, and this process has capabilities. */
+    {"dumpable", hide_slot},
 };
 
 static void answer(const struct box_slot *slot, pid_t pid, int sys,
@@ -206,17 +253,29 @@ static void make_box(const struct box_slot *slot, const struct box_make *make)
     answer(slot, pid < 0 ? 0 : pid, pid < 0 ? errno : 0, "clone3 of a box");
 }
 
+static void take_steps(const struct box_slot *slot, const struct step *steps,
+                       size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (steps[i].apply(slot) < 0) {
+            answer(slot, 0, errno, steps[i].name);
+            _exit(1);
+        }
+    }
+}
+
 void box_slot_main(const struct box_slot *slot)
+{
+    take_steps(slot, slot_steps, ARRAY_LEN(slot_steps));
+    box_slot_serve(slot);
+}
+
+void box_slot_serve(const struct box_slot *slot)
 {
     struct box_make make;
     struct err e;
 
-    for (size_t i = 0; i < ARRAY_LEN(slot_steps); i++) {
-        if (slot_steps[i].apply(slot) < 0) {
-            answer(slot, 0, errno, slot_steps[i].name);
-            _exit(1);
-        }
-    }
+    take_steps(slot, serve_steps, ARRAY_LEN(serve_steps));
     answer(slot, 0, 0, "");
     for (;;) {
         ssize_t n =

@@ -38,6 +38,8 @@ struct box_slot {
     int launcher_pidfd; /* readable once the launcher is dead */
     int control_fd; /* its end; the first packet says: id maps are written */
     int job_fd;     /* its end, handed down to each box in turn */
+    int image_fd;   /* see box_image.h; -1: it goes on in the launcher's */
+    int image_data_fd;
 };
 
 struct box_make {
@@ -126,5 +128,8 @@ struct box_report {
     char step[64]; /* the layer, file or call that failed */
 };
 
-/* The slot process's whole life. */
+/* The slot process's life, from the clone on. */
 NORETURN void box_slot_main(const struct box_slot *slot);
+/* The rest of it, when its steps in the launcher's image are done. Uses no more
+ * of *slot than landlock, seccomp and the first three descriptors. */
+NORETURN void box_slot_serve(const struct box_slot *slot);

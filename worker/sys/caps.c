@@ -60,23 +60,48 @@ int caps_keep_for_setuid(void)
 
 int caps_bound_none(void)
 {
-    /* The bounding set first: dropping from it needs CAP_SETPCAP. */
-    if (bounding_keep(0) < 0) {
+    return bounding_keep(0);
+}
+
+static int make_inheritable(uint64_t mask)
+{
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct sets[2] = {{0, 0, 0}, {0, 0, 0}};
+
+    if (syscall(SYS_capget, &head, sets) < 0) {
         return -1;
     }
-    if (prctl(PR_SET_SECUREBITS,
-              SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-                  SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                  SECBIT_NO_CAP_AMBIENT_RAISE |
-                  SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
-              0, 0, 0) < 0) {
+    sets[0].inheritable = (uint32_t)mask;
+    sets[1].inheritable = (uint32_t)(mask >> 32);
+    return (int)syscall(SYS_capset, &head, sets);
+}
+
+int caps_pass_on(uint64_t mask)
+{
+    if (make_inheritable(mask) < 0) {
         return -1;
     }
+    for (int cap = 0; cap < CAPS_END; cap++) {
+        if ((mask & (UINT64_C(1) << cap)) &&
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int caps_lock(void)
+{
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 &&
         errno != EINVAL) {
         return -1;
     }
-    return 0;
+    return prctl(PR_SET_SECUREBITS,
+                 SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                     SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                     SECBIT_NO_CAP_AMBIENT_RAISE |
+                     SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+                 0, 0, 0);
 }
 
 int caps_drop_sets(void)

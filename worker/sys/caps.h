@@ -7,11 +7,15 @@
 
 #include "base/base.h"
 
-/* A box gives them up in two halves, both safe after clone, -1 with errno.
- * First the bounding and ambient sets, with locked securebits, so that no exec
- * ever gives any back: children inherit that. Needs CAP_SETPCAP. */
+/* A box gives them up in steps, all safe after clone, -1 with errno. First the
+ * bounding set, so that no exec gives any back: children inherit that. Needs
+ * CAP_SETPCAP, as caps_lock() does. */
 int caps_bound_none(void) MUST_USE;
-/* Then what the process itself has: inheritable, permitted, effective. */
+/* For one exec of our own: these stay, as ambient ones. */
+int caps_pass_on(uint64_t mask) MUST_USE;
+/* No ambient ones, none ever again, and no user id that would bring any. */
+int caps_lock(void) MUST_USE;
+/* Last what the process itself has: inheritable, permitted, effective. */
 int caps_drop_sets(void) MUST_USE;
 /* Asked from the kernel. */
 bool caps_bound_is_empty(void);
