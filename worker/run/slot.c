@@ -331,8 +331,9 @@ static void kill_box(struct slot *slot)
 
 static int try_ask(struct slot *slot, struct err *e)
 {
-    const struct box_make make = {.shape = slot->shape};
+    struct box_make make = {.profile = slot->shape.profile};
 
+    mounts_options_make(&slot->shape, &make.options);
     if (cgroup_slot_is_worn(&slot->cgroup)) {
         end_process(slot);
         cgroup_slot_renew(&slot->launcher->cgroups, &slot->cgroup);
@@ -397,7 +398,10 @@ static int hand_over(struct slot *slot, struct err *e)
         .data_bytes = l->cgroups.controllers & CGROUP_MEMORY
                           ? 0
                           : slot->job.limits.memory_bytes,
+        .given_us = clock_mono_us(),
     };
+
+    slot->report.exec_us = job.given_us;
 
     rlimits_make(&slot->job.limits, l->cgroups.controllers & CGROUP_PIDS,
                  &job.rlimits);

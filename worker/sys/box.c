@@ -303,7 +303,7 @@ static int close_control(struct box_init *in)
 static int mount_tree(struct box_init *in)
 {
     const char *step = NULL;
-    int status = mounts_apply(&in->shape, &step);
+    int status = mounts_apply(&in->make->options, &step);
 
     if (status < 0) {
         (void)strncpy(in->report.step, step, sizeof(in->report.step) - 1);
@@ -359,7 +359,7 @@ static int drop_caps(struct box_init *in)
 static int filter_calls(struct box_init *in)
 {
     const struct seccomp_program *program =
-        &in->slot->seccomp->programs[in->shape.profile];
+        &in->slot->seccomp->programs[in->make->profile];
 
     if (seccomp_apply(program, &in->listener_fd) < 0) {
         return -1;
@@ -440,7 +440,7 @@ static NORETURN void box_main(const struct box_slot *slot,
                               const struct box_make *make)
 {
     struct box_init in = {
-        .slot = slot, .shape = make->shape, .io_fd = -1, .listener_fd = -1};
+        .slot = slot, .make = make, .io_fd = -1, .listener_fd = -1};
 
     for (size_t i = 0; i < ARRAY_LEN(box_steps); i++) {
         if (box_steps[i].apply(&in) < 0) {

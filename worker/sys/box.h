@@ -25,6 +25,7 @@
 #include "sys/box_limits.h"
 #include "sys/cgroup.h"
 #include "sys/landlock.h"
+#include "sys/mounts.h"
 #include "sys/rlimits.h"
 #include "sys/seccomp.h"
 
@@ -43,7 +44,8 @@ struct box_slot {
 };
 
 struct box_make {
-    struct box_shape shape;
+    uint32_t profile; /* enum seccomp_profile */
+    struct mounts_options options;
 };
 
 /* The slot process's answer to its start and to each box_make. */
@@ -70,7 +72,12 @@ struct box_job {
     /* Where no memory cgroup is: the payload's RLIMIT_DATA, else 0. Not
      * RLIMIT_AS: V8 reserves address space it never uses. */
     uint64_t data_bytes;
+    uint64_t given_us; /* when it was sent */
 };
+
+/* A program is taken for started when its job was given, unless init says that
+ * it took longer: most do not, and a packet less is sent. */
+#define BOX_LATE_US 1000u
 
 /* Where a box is in its life; what failed when it failed there. */
 enum box_phase {
@@ -79,7 +86,8 @@ enum box_phase {
     BOX_PHASE_EXEC,    /* the program could not be started */
     BOX_PHASE_DONE,    /* it ran; wait_status tells how it ended */
     BOX_PHASE_READY,   /* not an end: all layers are up, a job may come */
-    BOX_PHASE_RUNNING, /* not an end: the program is being started */
+    BOX_PHASE_RUNNING, /* not an end: the program is being started, later than
+                        * BOX_LATE_US after its job was given */
     BOX_PHASE_COLLECT, /* not an end: it ran, and its files come back */
 };
 

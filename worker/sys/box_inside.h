@@ -6,7 +6,7 @@
 
 struct box_init {
     const struct box_slot *slot;
-    struct box_shape shape;
+    const struct box_make *make;
     struct box_report report;
     int io_fd;       /* /proc/self/io, -1 where the kernel has none */
     int listener_fd; /* calls that end the job, -1: they kill */

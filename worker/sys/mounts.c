@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -374,32 +375,37 @@ int mounts_enter_template(int already_unshared, int is_root, struct err *e)
     return status;
 }
 
-int mounts_apply(const struct box_shape *shape, const char **out_step)
+static void write_options(char *dst, size_t size, const char *mode,
+                          uint64_t bytes, uint64_t inodes)
 {
-    char options[128];
+    (void)snprintf(dst, size,
+                   "mode=%s,uid=%d,gid=%d,size=%" PRIu64 ",nr_inodes=%" PRIu64,
+                   mode, NS_INNER_ID, NS_INNER_ID, bytes, inodes);
+}
 
+void mounts_options_make(const struct box_shape *shape,
+                         struct mounts_options *out)
+{
+    write_options(out->tmp, sizeof(out->tmp), "1777", shape->tmp_bytes,
+                  shape->max_inodes);
+    write_options(out->workspace, sizeof(out->workspace), "0755",
+                  shape->workspace_bytes, shape->max_inodes);
+}
+
+int mounts_apply(const struct mounts_options *options, const char **out_step)
+{
     *out_step = "mount /proc";
     /* subset=pid: no /proc/sys, kcore, kallsyms, ... to mask one by one. */
     if (mount("proc", "/proc", "proc", PROC_FLAGS, "subset=pid") < 0) {
         return -1;
     }
     *out_step = "mount /tmp";
-    (void)snprintf(options, sizeof(options),
-                   "mode=1777,uid=%d,gid=%d,size=%llu,nr_inodes=%llu",
-                   NS_INNER_ID, NS_INNER_ID,
-                   (unsigned long long)shape->tmp_bytes,
-                   (unsigned long long)shape->max_inodes);
-    if (mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0) {
+    if (mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options->tmp) < 0) {
         return -1;
     }
     *out_step = "mount /workspace";
-    (void)snprintf(options, sizeof(options),
-                   "mode=0755,uid=%d,gid=%d,size=%llu,nr_inodes=%llu",
-                   NS_INNER_ID, NS_INNER_ID,
-                   (unsigned long long)shape->workspace_bytes,
-                   (unsigned long long)shape->max_inodes);
     return mount("workspace", "/workspace", "tmpfs", MS_NOSUID | MS_NODEV,
-                 options);
+                 options->workspace);
 }
 
 static unsigned look(const char *path, unsigned flag, uint64_t *used)

@@ -21,9 +21,17 @@
 int mounts_enter_template(int already_unshared, int is_root,
                           struct err *e) MUST_USE;
 
+/* As mount() takes them, written where nobody waits for it. */
+struct mounts_options {
+    char tmp[96];
+    char workspace[96];
+};
+void mounts_options_make(const struct box_shape *shape,
+                         struct mounts_options *out);
 /* In the box, before capabilities are gone. On failure -1 with errno and the
  * step's name. Safe after clone. */
-int mounts_apply(const struct box_shape *shape, const char **out_step) MUST_USE;
+int mounts_apply(const struct mounts_options *options,
+                 const char **out_step) MUST_USE;
 
 /* Flags for box_full: which of the box's own file systems is full. */
 enum {

@@ -18,7 +18,7 @@ const struct ns_row ns_rows[] = {
     {"pid_ns", "pid", CLONE_NEWPID, NS_OF_BOX},
     {"mount_ns", "mnt", CLONE_NEWNS, NS_OF_BOX},
     {"ipc_ns", "ipc", CLONE_NEWIPC, NS_OF_BOX},
-    {"uts_ns", "uts", CLONE_NEWUTS, NS_OF_SLOT | NS_OF_BOX},
+    {"uts_ns", "uts", CLONE_NEWUTS, NS_OF_SLOT},
     {"net_ns", "net", CLONE_NEWNET, 0},
     {"cgroup_ns", "cgroup", CLONE_NEWCGROUP, 0},
 };

@@ -13,7 +13,7 @@
  * an empty one is prepared per slot (making one costs 350 us, entering 10).
  * The cgroup namespace is unshared once the slot process is in its cgroup, so
  * that this cgroup is the root that boxes see. Host and domain name are the
- * slot process's, of which each box has a copy. */
+ * slot's, and no box has the capability to change them. */
 enum {
     NS_OF_SLOT = 1, /* in the clone3 of the slot process */
     NS_OF_BOX = 2,  /* in that of every box */
