@@ -83,7 +83,8 @@ static int open_slots(struct launcher *l, struct err *e)
             return -1;
         }
     }
-    return 0;
+    /* Ours, and where we end up: sockets of ours are seen by no box. */
+    return ns_make_net(0, &l->own_net, e);
 }
 
 /* What is left for the launcher's life: new namespaces and setns, id maps of
@@ -125,7 +126,10 @@ static void plan_landlock(struct launcher *l)
 
 static int prepare_image(struct launcher *l, struct err *e)
 {
-    if (box_image_open(box_data, box_data_size, &l->image_fd, e) < 0) {
+    /* A learner shares memory with its boxes, and an exec would end that. */
+    uint64_t size = l->spec->seccomp.seen ? 0 : box_data_size;
+
+    if (box_image_open(box_data, size, &l->image_fd, e) < 0) {
         return -1;
     }
     for (uint32_t i = 0; i < ARRAY_LEN(l->image_data_fds); i++) {
@@ -471,7 +475,7 @@ static void block_signals(void)
 
 void launcher_main(const struct launcher_spec *spec)
 {
-    struct launcher l = {.spec = spec, .current_net = -1};
+    struct launcher l = {.spec = spec};
     struct err e;
 
     block_signals();

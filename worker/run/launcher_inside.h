@@ -14,7 +14,7 @@ struct launcher {
     int proc_fd; /* the host's /proc */
     int self_pidfd;
     int epoll_fd;
-    int current_net; /* the net fd we are in, -1 at first */
+    int own_net; /* the network namespace we are in, between two clones */
     struct cgroups cgroups;
     int image_fd;                                /* see sys/box_image.h */
     int image_data_fds[LAUNCH_NET_LOOPBACK + 1]; /* by network */

@@ -100,16 +100,11 @@ static void end_process(struct slot *slot)
     }
 }
 
-/* A process is born in the network namespace its parent is in. */
-static int enter_net(struct launcher *l, int net_fd, struct err *e)
+static int enter_net(int net_fd, struct err *e)
 {
-    if (l->current_net == net_fd) {
-        return 0;
-    }
     if (setns(net_fd, CLONE_NEWNET) < 0) {
-        return err_sys(e, "entering the slot's network namespace");
+        return err_sys(e, "entering a network namespace");
     }
-    l->current_net = net_fd;
     return 0;
 }
 
@@ -198,6 +193,23 @@ static int let_process_settle(struct slot *slot, struct err *e)
     return 0;
 }
 
+/* A process is born in the network namespace its parent is in. */
+static int clone_in_net(struct slot *slot, int control_fd, int job_fd,
+                        struct err *e)
+{
+    struct err back;
+
+    if (enter_net(slot->net_fds[slot->network], e) < 0) {
+        return -1;
+    }
+    int status = clone_process(slot, control_fd, job_fd, e);
+    if (enter_net(slot->launcher->own_net, &back) < 0) {
+        *e = back;
+        return -1;
+    }
+    return status;
+}
+
 static int start_process(struct slot *slot, uint32_t network, struct err *e)
 {
     AUTO_FD int control_fd = -1;
@@ -215,12 +227,10 @@ static int start_process(struct slot *slot, uint32_t network, struct err *e)
     slot->job_fd = pair[0];
     job_fd = pair[1];
     slot->network = network;
-    if (fd_set_nonblock(slot->job_fd, true, e) < 0 ||
-        enter_net(slot->launcher, slot->net_fds[network], e) < 0 ||
-        clone_process(slot, control_fd, job_fd, e) < 0) {
+    if (fd_set_nonblock(slot->job_fd, true, e) < 0) {
         return -1;
     }
-    return 0;
+    return clone_in_net(slot, control_fd, job_fd, e);
 }
 
 static int ensure_process(struct slot *slot, uint32_t network, struct err *e)
