@@ -45,6 +45,10 @@ test|kcat|kcat|a Kafka client that is not ours
 test|npm|npm|installs a Node client that is not ours
 test|procps|ps|looks for processes left behind
 test|util-linux|unshare|runs tests without root
+test|g++|/usr/bin/g++|jobs in C++
+test|golang-go|/usr/bin/go /usr/local/go/bin/go|jobs in Go
+test|rustc|/usr/bin/rustc|jobs in Rust
+test|default-jdk-headless|/usr/bin/javac|jobs in Java
 fuzz|clang|clang|libFuzzer
 fuzz|libclang-rt-dev libclang-rt-14-dev|lib:libclang_rt.fuzzer*.a|libFuzzer
 lint|clang-format|clang-format|layout of the code

@@ -8,8 +8,8 @@ as it is sent, but for two short ways of saying content:
     {"cc": "main.c"}    what the C compiler makes of that file
 
 `expect` holds what must be true of the result: status (or a list of them),
-stdout, stderr_has, reason_has, exit_code, signal, limit. Under
-`without_cgroup` is what holds instead where no cgroup is at hand.
+stdout, stderr_has, compiler_has, reason_has, exit_code, signal, limit,
+artifacts (names). Under `without_cgroup` is what holds instead where no cgroup is at hand.
 
 Part of the demo. Never runs a job."""
 import base64
@@ -26,12 +26,17 @@ CHECKS = {
     (want if isinstance(want, list) else [want]),
     "stdout": lambda r, want: r.get("stdout") == want,
     "stderr_has": lambda r, want: want in str(r.get("stderr")),
+    "compiler_has": lambda r, want: want in str(
+        r.get("compile", {}).get("stderr")),
+    "artifacts": lambda r, want: [a["name"] for a in
+                                  r.get("artifacts", [])] == want,
     "reason_has": lambda r, want: want in r.get("status_reason", ""),
     "exit_code": lambda r, want: r.get("exit_code") == want,
     "signal": lambda r, want: r.get("signal", {}).get("number") == want,
     "limit": lambda r, want: r.get("termination", {}).get("limit") == want,
 }
-SHOWN = {"stdout": "stdout", "stderr_has": "stderr",
+SHOWN = {"compiler_has": "compile", "artifacts": "artifacts",
+         "stdout": "stdout", "stderr_has": "stderr",
          "reason_has": "status_reason", "exit_code": "exit_code",
          "signal": "signal", "limit": "termination", "status": "status"}
 

@@ -249,6 +249,11 @@ static void files_are_placed(void **state)
     boxrun_run(&run, &job, &r);
     expect_done(0);
     assert_string_equal(r.out, "got x\nfrom stdin");
+    /* How large a file it may write is no matter of what it brings. */
+    job.limits.file_size_bytes = 10;
+    boxrun_run(&run, &job, &r);
+    expect_done(0);
+    job.limits = boxrun_limits;
     job.file_path = "../escape";
     boxrun_run(&run, &job, &r);
     assert_int_equal(r.ended.report.phase, BOX_PHASE_FILES);

@@ -108,6 +108,18 @@ check "refused: 125" exits_with 125 "$FORKYARD" run -l nosuchlanguage -c x
 check "... nothing on stdout" is "$(cat "$out")" ""
 check "... the reason once" is "$(grep -c nosuchlanguage "$err")" 1
 
+printf '#include <stdio.h>\n#warning mind this\nint main(void)
+{ puts("compiled"); return 4; }\n' >"$TMPDIR/hello.c"
+check "a C file is compiled and run" exits_with 4 "$FORKYARD" run \
+    "$TMPDIR/hello.c"
+check "... its output alone on stdout" is "$(cat "$out")" compiled
+check "... what the compiler said on stderr" has "$err" "mind this"
+check "one that does not compile: 125" exits_with 125 "$FORKYARD" run -l c \
+    -c 'int main(void) { return missing; }'
+check "... nothing on stdout" is "$(cat "$out")" ""
+check "... the compiler's words, and ours" has "$err" "undeclared" \
+    "compile_error: compile: exit code 1"
+
 check "--json: the result alone" exits_with 0 "$FORKYARD" run --json -l shell \
     -c 'echo x'
 check "... is all of stdout" json "$out" "j['stdout'] == 'x\n'"

@@ -92,24 +92,45 @@ static size_t check_host(const struct cli *cli, json_t *list)
     return missing;
 }
 
+static json_t *runtime_json(const struct runtimes_row *row)
+{
+    json_t *object = json_pack("{s:s, s:b, s:s?}", "name", row->name, "ok",
+                               runtimes_is_there(row), "path", row->path);
+
+    if (row->is_compiled) {
+        (void)json_object_set_new(object, "compiler",
+                                  row->compiler ? json_string(row->compiler)
+                                                : json_null());
+    }
+    return object;
+}
+
+static void print_runtime(const struct runtimes_row *row)
+{
+    bool is_there = runtimes_is_there(row);
+    (void)printf("  %s%-8s%s %-13s ", cli_color(stdout, is_there ? 'g' : 'y'),
+                 is_there ? "ok" : "without", cli_color(stdout, '0'),
+                 row->name);
+    if (!is_there) {
+        (void)printf("not installed: its jobs end with setup_error\n");
+    } else if (row->is_compiled) {
+        (void)printf("compiled by %s, then %s\n", row->compiler, row->path);
+    } else {
+        (void)printf("%s\n", row->path);
+    }
+}
+
 static void check_runtimes(const struct cli *cli, json_t *list)
 {
     size_t count = 0;
     const struct runtimes_row *rows = runtimes_list(&count);
 
     for (size_t i = 0; i < count; i++) {
-        const char *path = rows[i].path;
-
         if (cli->json) {
-            (void)json_array_append_new(
-                list, json_pack("{s:s, s:b, s:s?}", "name", rows[i].name, "ok",
-                                path != NULL, "path", path));
-            continue;
+            (void)json_array_append_new(list, runtime_json(&rows[i]));
+        } else {
+            print_runtime(&rows[i]);
         }
-        (void)printf(
-            "  %s%-8s%s %-13s %s\n", cli_color(stdout, path ? 'g' : 'y'),
-            path ? "ok" : "without", cli_color(stdout, '0'), rows[i].name,
-            path ? path : "not installed: its jobs end with setup_error");
     }
 }
 

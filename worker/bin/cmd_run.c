@@ -41,7 +41,8 @@
 
 static const struct cli_option options_table[] = {
     ROW('l', "language", CLI_TEXT, language, "LANG",
-        "python, shell, node, binary; else from the file"),
+        "python, shell, node, c, cpp, go, rust, java, binary; else from the "
+        "file"),
     ROW('c', "code", CLI_TEXT, code, "CODE", "the program itself"),
     ROW('e', "env", CLI_LIST, env, "K=V", "environment variable; repeatable"),
     ROW(0, "stdin", CLI_TEXT, stdin_path, "FILE",
@@ -96,6 +97,17 @@ static void show_json(struct view value)
     (void)json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
     (void)fputc('\n', stdout);
     json_decref(json);
+}
+
+/* What a compiler said, also when it went well. */
+static void show_compiler(const struct result_compile *c)
+{
+    if (c->present) {
+        (void)fwrite(c->stdout_.data ? c->stdout_.data : "", 1, c->stdout_.len,
+                     stderr);
+        (void)fwrite(c->stderr_.data ? c->stderr_.data : "", 1, c->stderr_.len,
+                     stderr);
+    }
 }
 
 static void show_ending(const struct result *r)
@@ -180,6 +192,7 @@ static bool take_result(struct wait *w, struct view value, int *out_code)
         } else {
             settle(w, &result);
             run_stream_finish(&w->stream, &result);
+            show_compiler(&result.compile);
             show_ending(&result);
         }
     }

@@ -22,8 +22,10 @@ static const struct {
     const char *extension;
     const char *language;
 } extensions[] = {
-    {".py", "python"}, {".sh", "shell"}, {".bash", "shell"},
-    {".js", "node"},   {".mjs", "node"}, {".cjs", "node"},
+    {".py", "python"}, {".sh", "shell"}, {".bash", "shell"}, {".js", "node"},
+    {".mjs", "node"},  {".cjs", "node"}, {".c", "c"},        {".cpp", "cpp"},
+    {".cc", "cpp"},    {".cxx", "cpp"},  {".go", "go"},      {".rs", "rust"},
+    {".java", "java"},
 };
 
 /* What people type for a language that has another name on the wire. */
@@ -35,7 +37,8 @@ static const struct {
     {"bash", "shell", "bash"}, {"sh", "shell", NULL},
     {"py", "python", NULL},    {"python3", "python", NULL},
     {"js", "node", NULL},      {"javascript", "node", NULL},
-    {"nodejs", "node", NULL},
+    {"nodejs", "node", NULL},  {"c++", "cpp", NULL},
+    {"golang", "go", NULL},    {"rs", "rust", NULL},
 };
 
 static void set_language(struct job *job, const char *typed)
@@ -314,7 +317,7 @@ static int take_program(struct run_job *run, const struct run_options *options,
     if (!language) {
         return err_set(e, ERR_INPUT,
                        "which language? name it with -l (python, shell, node, "
-                       "binary)");
+                       "c, cpp, go, rust, java, binary)");
     }
     set_language(&run->job, language);
     return 0;
@@ -338,6 +341,13 @@ static int take_args(struct run_job *run, const struct cli_list *args,
     run->job.args = views;
     run->job.args_count = args->count;
     return 0;
+}
+
+/* A Java class is public in a file of its own name only. */
+static bool needs_its_name(const struct job *job, const char *program)
+{
+    return program && strcmp(program, "-") != 0 &&
+           view_is(job->language, "java");
 }
 
 int run_job_init(struct run_job *run, const struct run_options *options,
@@ -371,7 +381,7 @@ int run_job_init(struct run_job *run, const struct run_options *options,
                    &job->stdin_, e) < 0) {
         return -1;
     }
-    if (options->files.count == 0 &&
+    if (options->files.count == 0 && !needs_its_name(job, program) &&
         job->code.len <= config->job_code_max_bytes) {
         return 0;
     }

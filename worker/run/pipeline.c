@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "run/compile.h"
 #include "run/executor.h"
 #include "run/stream.h"
 
@@ -44,6 +45,9 @@ struct work {
     struct job_identity identity;
     struct job job;
     struct plan plan;
+    struct plan compile_plan; /* of the stage before, when there is one */
+    struct compile compile;   /* what became of it */
+    bool is_compiling;
     struct report_hashes hashes;
     struct stream stream;
     struct health_snapshot before;
@@ -177,6 +181,8 @@ static void work_free(struct work *w)
 {
     stream_done(&w->stream);
     plan_done(&w->plan);
+    plan_done(&w->compile_plan);
+    compile_done(&w->compile);
     arena_done(&w->arena);
     buf_done(&w->record);
     free(w->reason);
@@ -288,6 +294,12 @@ static bool plan(struct work *w)
         refuse(w, status, e.msg);
         return false;
     }
+    if (w->plan.has_compile_stage &&
+        compile_plan(&w->job, w->p->spec.config, &w->plan, &w->compile_plan,
+                     &e) < 0) {
+        refuse(w, STATUS_VALIDATION_ERROR, e.msg);
+        return false;
+    }
     return true;
 }
 
@@ -311,20 +323,31 @@ static bool is_answered_dry(struct work *w)
 
 static void give_back(struct work *w);
 
-static void launch(struct work *w)
+static void not_launched(struct work *w, const struct err *e)
 {
-    struct err e;
+    if (boxes_are_lost(w->p->spec.boxes)) {
+        give_back(w); /* we are about to end: another worker's, then */
+    } else {
+        refuse(w, STATUS_INTERNAL_ERROR, e->msg);
+    }
+}
 
-    health_snapshot(w->p->spec.health, executor_running(w->p->executor),
-                    &w->before);
-    if (note(w, AUDIT_STARTED, NULL, NULL, &e) < 0 ||
-        executor_start(w->p->executor, &w->plan, w->job.stdin_, w, &e) < 0) {
-        if (boxes_are_lost(w->p->spec.boxes)) {
-            give_back(w); /* we are about to end: another worker's, then */
-        } else {
-            refuse(w, STATUS_INTERNAL_ERROR, e.msg);
-        }
-        return;
+static bool start_compiler(struct work *w, struct err *e)
+{
+    w->is_compiling = true;
+    if (executor_start(w->p->executor, &w->compile_plan, view_of(""), w, e) <
+        0) {
+        return false;
+    }
+    buf_done(&w->compile_plan.bundle);
+    return true;
+}
+
+static bool start_program(struct work *w, struct err *e)
+{
+    w->is_compiling = false;
+    if (executor_start(w->p->executor, &w->plan, w->job.stdin_, w, e) < 0) {
+        return false;
     }
     if (w->job.stream) {
         w->stream = (struct stream){.out = w->p->spec.out,
@@ -334,6 +357,21 @@ static void launch(struct work *w)
     }
     /* The bundle is in its memfd now; no need to hold it twice. */
     buf_done(&w->plan.bundle);
+    return true;
+}
+
+static void launch(struct work *w)
+{
+    struct err e;
+
+    health_snapshot(w->p->spec.health, executor_running(w->p->executor),
+                    &w->before);
+    if (note(w, AUDIT_STARTED, NULL, NULL, &e) < 0 ||
+        !(w->plan.has_compile_stage ? start_compiler(w, &e)
+                                    : start_program(w, &e))) {
+        not_launched(w, &e);
+        return;
+    }
     tell(w, "job.started", NULL);
 }
 
@@ -382,6 +420,7 @@ static void on_output(unsigned which, const void *data, size_t len, void *arg)
 {
     struct work *w = arg;
 
+    /* A compiler's goes nowhere: the stream begins with the program. */
     stream_send(&w->stream, which == 0 ? CHUNK_STDOUT : CHUNK_STDERR, data,
                 len);
 }
@@ -402,9 +441,45 @@ static void take_returns(struct work *w, const struct executor_end *end,
     returns_make(&facts, out);
 }
 
-static void on_end(const struct executor_end *end, void *arg)
+static struct report_run run_of(const struct work *w,
+                                const struct executor_end *end,
+                                const struct verdict *verdict)
 {
-    struct work *w = arg;
+    return (struct report_run){
+        .job = &w->job,
+        .plan = &w->plan,
+        .end = end,
+        .verdict = verdict,
+        .hashes = &w->hashes,
+        .now_unix_ns = clock_unix_ns(),
+        .now_mono_us = clock_mono_us(),
+    };
+}
+
+/* The stage before the run: it goes on from here, or ends here. */
+static void on_compiled(struct work *w, const struct executor_end *end)
+{
+    struct result result;
+    struct err e;
+
+    compile_take(&w->job, w->p->spec.config, end, &w->compile_plan, &w->plan,
+                 &w->compile);
+    if (w->compile.success) {
+        if (!start_program(w, &e)) {
+            not_launched(w, &e);
+        }
+        return;
+    }
+    const struct report_run run = run_of(w, end, &w->compile.verdict);
+    report_not_compiled(&result, &run, &w->compile_plan, w->p->spec.worker);
+    health_add_snapshots(w->p->spec.health, &w->before,
+                         executor_running(w->p->executor), end->ended, &result);
+    compile_report(&w->compile, &result);
+    publish_result(w, &result);
+}
+
+static void on_ran(struct work *w, const struct executor_end *end)
+{
     struct verdict_facts facts = {
         .ended = end->ended,
         .plan = &w->plan,
@@ -416,29 +491,32 @@ static void on_end(const struct executor_end *end, void *arg)
     struct verdict verdict;
     struct result result;
 
-    if (end->stop == VERDICT_STOP_SHUTDOWN) {
-        give_back(w);
-        return;
-    }
     take_returns(w, end, &returns);
+    returns_warn(&returns, w->compile.warning);
     facts.missing = returns.problem;
     verdict_make(&facts, &verdict);
-    const struct report_run run = {
-        .job = &w->job,
-        .plan = &w->plan,
-        .end = end,
-        .verdict = &verdict,
-        .returns = &returns,
-        .hashes = &w->hashes,
-        .now_unix_ns = clock_unix_ns(),
-        .now_mono_us = clock_mono_us(),
-    };
+    struct report_run run = run_of(w, end, &verdict);
+    run.returns = &returns;
     stream_end(&w->stream);
     report_ran(&result, &run, w->p->spec.worker);
     health_add_snapshots(w->p->spec.health, &w->before,
                          executor_running(w->p->executor), end->ended, &result);
+    compile_report(&w->compile, &result);
     publish_result(w, &result);
     returns_done(&returns);
+}
+
+static void on_end(const struct executor_end *end, void *arg)
+{
+    struct work *w = arg;
+
+    if (end->stop == VERDICT_STOP_SHUTDOWN) {
+        give_back(w);
+    } else if (w->is_compiling) {
+        on_compiled(w, end);
+    } else {
+        on_ran(w, end);
+    }
 }
 
 void pipeline_on_ended(struct pipeline *p, const struct launch_ended *ended)

@@ -3,12 +3,14 @@
  * box. Nothing is done here; a plan can be printed, compared and tested. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "run/launch_proto.h"
+#include "run/runtimes.h"
 #include "wire/bundle.h"
 #include "wire/config.h"
 #include "wire/job.h"
@@ -31,6 +33,8 @@ struct plan {
     struct bundle_wanted wanted; /* of its files, when it has ended */
     uint64_t collection_bytes;   /* most that may come back; 0: nothing may */
     struct job_limits limits;    /* as they are in force, for the result */
+    struct runtimes_found found; /* what runs it */
+    bool has_compile_stage;      /* compile.h writes the bundle after it */
     struct buf bundle;
 };
 
@@ -40,6 +44,8 @@ struct plan {
 int plan_make(const struct job *job, const struct config *config,
               const struct launch_ready *host, struct plan *out,
               enum status *out_status, struct err *e) MUST_USE;
+/* Box and output from out->limits, which are all named. */
+void plan_set_limits(struct plan *out, uint64_t tmp_bytes);
 /* Where a stream with this limit is stopped. */
 uint64_t plan_flood_bytes(uint64_t limit_bytes);
 void plan_done(struct plan *plan);

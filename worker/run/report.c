@@ -73,8 +73,12 @@ static void add_cpu(struct result_usage *u, const struct launch_ended *ended)
     }
 }
 
-static void add_usage(struct result_usage *u, const struct launch_ended *ended)
+void report_usage(const struct launch_ended *ended, struct result_usage *u)
 {
+    record_init(&result_usage_record, u);
+    if (ended->is_refused) {
+        return;
+    }
     u->present = true;
     u->wall_us = verdict_wall_us(ended);
     add_cpu(u, ended);
@@ -218,11 +222,8 @@ static bool is_ours(enum status status)
            status == STATUS_INTERNAL_ERROR;
 }
 
-void report_ran(struct result *out, const struct report_run *run,
-                const struct report_worker *worker)
+static void add_job(struct result *out, const struct report_run *run)
 {
-    const struct launch_ended *ended = run->end->ended;
-
     result_init(out);
     out->job_id = run->job->job_id;
     out->tenant_id = run->job->tenant_id;
@@ -234,19 +235,56 @@ void report_ran(struct result *out, const struct report_run *run,
     out->state = RESULT_STATE_FINISHED;
     out->code_sha256 = view_of(run->hashes->code);
     out->limits = run->plan->limits;
+}
+
+static void add_error(struct result *out, const struct verdict *v,
+                      enum result_phase phase)
+{
+    out->error.present = true;
+    out->error.type = view_of(status_name(v->status));
+    out->error.message = view_of(v->reason);
+    out->error.phase = (int)phase;
+}
+
+void report_not_compiled(struct result *out, const struct report_run *run,
+                         const struct plan *stage,
+                         const struct report_worker *worker)
+{
+    const struct launch_ended *ended = run->end->ended;
+    bool is_compilers = run->verdict->status == STATUS_COMPILE_ERROR;
+
+    add_job(out, run);
+    add_verdict(out, run->verdict);
+    /* Those of the compiler are in compile{}: the program has none. */
+    out->exit_code = RECORD_NO_INT;
+    out->signal.present = false;
+    out->stdout_ = out->stderr_ = view_of("");
+    out->stdout_bytes_total = out->stderr_bytes_total = 0;
+    out->timings.present = true;
+    out->timings.created_unix_nano = run->job->created_unix_nano;
+    if (!ended->is_refused) {
+        add_isolation(&out->isolation, ended, stage, worker);
+    }
+    add_error(out, run->verdict,
+              is_compilers ? RESULT_PHASE_COMPILE : RESULT_PHASE_SETUP);
+}
+
+void report_ran(struct result *out, const struct report_run *run,
+                const struct report_worker *worker)
+{
+    const struct launch_ended *ended = run->end->ended;
+
+    add_job(out, run);
     add_verdict(out, run->verdict);
     add_output(out, run->end);
     add_returns(out, run->returns);
     add_timings(&out->timings, run);
     if (!ended->is_refused) {
-        add_usage(&out->usage, ended);
+        report_usage(ended, &out->usage);
         add_isolation(&out->isolation, ended, run->plan, worker);
     }
     if (is_ours(run->verdict->status)) {
-        out->error.present = true;
-        out->error.type = view_of(status_name(run->verdict->status));
-        out->error.message = view_of(run->verdict->reason);
-        out->error.phase = phase_of(ended);
+        add_error(out, run->verdict, phase_of(ended));
     }
 }
 

@@ -61,6 +61,14 @@ struct report_run {
 void report_ran(struct result *out, const struct report_run *run,
                 const struct report_worker *worker);
 
+/* A job whose program never ran, because the stage before it failed: run is of
+ * that stage's end, with the plan of the run. */
+void report_not_compiled(struct result *out, const struct report_run *run,
+                         const struct plan *stage,
+                         const struct report_worker *worker);
+/* What a box used; absent when there was none. */
+void report_usage(const struct launch_ended *ended, struct result_usage *u);
+
 /* worker, source, received and queue times: for both kinds. */
 void report_add_origin(struct result *out, const struct report_worker *worker,
                        const struct report_origin *origin);

@@ -47,6 +47,8 @@ static struct piece largest(struct result *r)
     for (size_t i = 0; i < r->files_count; i++) {
         consider_content(&best, &r->files[i].content, &r->files[i].truncated);
     }
+    consider_output(&best, &r->compile.stdout_, &r->compile.stdout_truncated);
+    consider_output(&best, &r->compile.stderr_, &r->compile.stderr_truncated);
     consider_output(&best, &r->stdout_, &r->stdout_truncated);
     consider_output(&best, &r->stderr_, &r->stderr_truncated);
     return best;
@@ -82,7 +84,8 @@ static uint64_t give_up(struct result *r, uint64_t bytes, uint64_t *contents)
 /* What can be given up of it, at most. */
 static uint64_t sum_of_pieces(const struct result *r)
 {
-    uint64_t sum = r->stdout_.len + r->stderr_.len;
+    uint64_t sum = r->stdout_.len + r->stderr_.len + r->compile.stdout_.len +
+                   r->compile.stderr_.len;
 
     for (size_t i = 0; i < r->artifacts_count; i++) {
         sum += r->artifacts[i].content.len;

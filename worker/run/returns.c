@@ -519,6 +519,13 @@ void returns_make(const struct returns_facts *f, struct returns *out)
     }
 }
 
+void returns_warn(struct returns *r, const char *text)
+{
+    if (text[0] && r->warnings) {
+        warn(r, "%s", text);
+    }
+}
+
 void returns_done(struct returns *r)
 {
     arena_done(&r->arena);

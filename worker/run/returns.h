@@ -59,4 +59,6 @@ struct returns {
 
 /* Views in *out borrow from the job and the collection. */
 void returns_make(const struct returns_facts *facts, struct returns *out);
+/* One more; none for an empty text. */
+void returns_warn(struct returns *r, const char *text);
 void returns_done(struct returns *r);

@@ -327,10 +327,11 @@ void box_job_run(struct box_init *in)
     memset(&w, 0, offsetof(struct work, small));
     w.in = in;
     receive(&w);
-    /* Only now: the set-up before is not the job's file size or CPU. */
-    limit(&w);
     read_bundle(&w);
     place_files(&w);
+    /* Only now: neither the set-up nor what the job brought is its file size or
+     * CPU. */
+    limit(&w);
     if (w.bundle.head.file_count > 0) {
         count_io(&w, -1); /* what placing the files took is not the job's */
     }

@@ -43,6 +43,7 @@ SIZE(job_code_max_bytes, "job.code_max_bytes", 1048576, 1, 1073741824, "largest 
 SIZE(job_args_max_bytes, "job.args_max_bytes", 1048576, 1, 1073741824, "largest sum of args, and of parameters") \
 NUM (job_max_files,   "job.max_files",   1000, 0, 100000, "most files one job may carry") \
 NUM (job_max_fetch_files, "job.max_fetch_files", 100, 0, 10000, "most fetch_files one job may ask for") \
+SIZE(compile_max_bytes, "compile.max_bytes", 33554432, 65536, 1073741824, "files that a compile stage may hand to the run, besides the job's own") \
 SIZE(result_max_bytes, "result.max_bytes", 4194304, 65536, 1073741824, "largest result record; a larger one loses contents of files and output, and says so") \
 BOOL(result_snapshots, "result.snapshots", 1, "telemetry and processes of the worker before and after, in each result") \
 TIME(default_wall_time_ms, "limits.default.wall_time", 30000, 1, 86400000, "wall clock, when the job names none") \

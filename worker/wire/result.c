@@ -88,18 +88,6 @@ static const struct record_field file_fields[] = {
 };
 static const struct record file_record = TABLE(file, result_file);
 
-static const struct record_field compile_fields[] = {
-    FACT(result_compile, success),
-    ROW(result_compile, cached, RECORD_BOOL),
-    ROW(result_compile, exit_code, RECORD_INT),
-    RECORD_NAMED_ROW(result_compile, stdout_, "stdout", RECORD_BIN,
-                     RECORD_PLAIN, 0),
-    RECORD_NAMED_ROW(result_compile, stderr_, "stderr", RECORD_BIN,
-                     RECORD_PLAIN, 0),
-    ROW(result_compile, duration_us, RECORD_UINT),
-};
-static const struct record compile_record = TABLE(compile, result_compile);
-
 static const struct record_field usage_fields[] = {
     ROW(result_usage, wall_us, RECORD_UINT),
     ROW(result_usage, cpu_user_us, RECORD_UINT),
@@ -117,6 +105,22 @@ static const struct record_field usage_fields[] = {
     ROW(result_usage, processes_peak, RECORD_UINT),
 };
 const struct record result_usage_record = TABLE(usage, result_usage);
+
+static const struct record_field compile_fields[] = {
+    FACT(result_compile, success),
+    ROW(result_compile, cached, RECORD_BOOL),
+    ROW(result_compile, exit_code, RECORD_INT),
+    RECORD_NAMED_ROW(result_compile, stdout_, "stdout", RECORD_BIN,
+                     RECORD_PLAIN, 0),
+    RECORD_NAMED_ROW(result_compile, stderr_, "stderr", RECORD_BIN,
+                     RECORD_PLAIN, 0),
+    ROW(result_compile, stdout_truncated, RECORD_BOOL),
+    ROW(result_compile, stderr_truncated, RECORD_BOOL),
+    ROW(result_compile, duration_us, RECORD_UINT),
+    RECORD_OBJECT_ROW(result_compile, usage, RECORD_PLAIN,
+                      &result_usage_record),
+};
+static const struct record compile_record = TABLE(compile, result_compile);
 
 static const struct record_field timings_fields[] = {
     ROW(result_timings, created_unix_nano, RECORD_UINT),

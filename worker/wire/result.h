@@ -94,16 +94,6 @@ struct result_file {
     bool missing;
 };
 
-struct result_compile {
-    bool present;
-    bool success;
-    bool cached;
-    int64_t exit_code;
-    struct view stdout_; /* "stdout" on the wire */
-    struct view stderr_;
-    uint64_t duration_us;
-};
-
 struct result_usage {
     bool present;
     uint64_t wall_us;
@@ -120,6 +110,19 @@ struct result_usage {
     uint64_t io_write_calls;
     uint64_t network_requests;
     uint64_t processes_peak;
+};
+
+struct result_compile {
+    bool present;
+    bool success;
+    bool cached;
+    int64_t exit_code;
+    struct view stdout_; /* "stdout" on the wire */
+    struct view stderr_;
+    bool stdout_truncated;
+    bool stderr_truncated;
+    uint64_t duration_us;
+    struct result_usage usage;
 };
 
 struct result_timings {
