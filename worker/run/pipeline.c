@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "run/compile.h"
+#include "run/envelope.h"
 #include "run/executor.h"
 #include "run/stream.h"
 
@@ -527,108 +528,37 @@ void pipeline_on_ended(struct pipeline *p, const struct launch_ended *ended)
 
 /* ---- 7. publish -------------------------------------------------------- */
 
-/* Ours, at most; a dead letter has the original's before them. */
-#define OWN_HEADERS 8
-
-struct headers {
-    struct kafka_header *list; /* on the heap */
-    size_t count;
-    char numbers[2][24];
-};
-
-static size_t count_headers(const struct kafka_in_msg *msg)
-{
-    const char *name = NULL;
-    struct view value;
-    size_t count = 0;
-
-    while (kafka_in_header(msg, count, &name, &value)) {
-        count++;
-    }
-    return count;
-}
-
-static void add_header(struct headers *h, const char *name, struct view value)
-{
-    if (value.data) {
-        h->list[h->count++] = (struct kafka_header){name, value};
-    }
-}
-
-/* Whoever traces may say so in the body or, as tracers do, in a header. */
-static struct view traceparent_of(struct work *w)
-{
-    const char *name = NULL;
-    struct view value = w->identity.traceparent;
-
-    for (size_t i = 0;
-         !value.data && kafka_in_header(&w->msg, i, &name, &value); i++) {
-        if (strcmp(name, "traceparent") != 0) {
-            value.data = NULL;
-        }
-    }
-    return value;
-}
-
-static void result_headers(struct work *w, struct headers *h)
-{
-    (void)snprintf(h->numbers[0], sizeof(h->numbers[0]), "%" PRIu64,
-                   w->origin.attempt);
-    add_header(h, "content-type", view_of("application/vnd.msgpack"));
-    add_header(h, "forkyard-schema", view_of("result/1"));
-    add_header(h, "job_id", w->identity.job_id);
-    add_header(h, "tenant_id", w->identity.tenant_id);
-    add_header(h, "attempt", view_of(h->numbers[0]));
-    add_header(h, "traceparent", traceparent_of(w));
-}
-
-/* The original's headers, then why and from where; the last parts of the
- * names are those of Kafka Connect's dead letters. */
-static void dead_headers(struct work *w, struct headers *h)
-{
-    const char *name = NULL;
-    struct view value;
-
-    for (size_t i = 0; kafka_in_header(&w->msg, i, &name, &value); i++) {
-        h->list[h->count++] = (struct kafka_header){name, value};
-    }
-    (void)snprintf(h->numbers[0], sizeof(h->numbers[0]), "%d",
-                   w->origin.partition);
-    (void)snprintf(h->numbers[1], sizeof(h->numbers[1]), "%" PRId64,
-                   w->origin.offset);
-    add_header(h, "forkyard.dlq.topic", view_of(w->origin.topic));
-    add_header(h, "forkyard.dlq.partition", view_of(h->numbers[0]));
-    add_header(h, "forkyard.dlq.offset", view_of(h->numbers[1]));
-    add_header(h, "forkyard.dlq.stage", view_of("decode"));
-    add_header(h, "forkyard.dlq.exception.class.name", buf_view(&w->record));
-    add_header(h, "forkyard.dlq.exception.message", view_of(w->reason));
-    add_header(h, "forkyard.dlq.worker.id", view_of(w->p->spec.worker->id));
-}
-
 static void on_acknowledged(const struct err *failure, void *arg);
 
 static int send_record(struct work *w, struct err *e)
 {
-    size_t original = w->is_dead_letter ? count_headers(&w->msg) : 0;
-    AUTO_FREE struct kafka_header *list =
-        xcalloc(original + OWN_HEADERS, sizeof(*list));
-    struct headers headers = {.list = list};
+    const struct envelope_facts facts = {
+        .msg = &w->msg,
+        .origin = &w->origin,
+        .identity = &w->identity,
+        .why = buf_view(&w->record),
+        .words = view_of(w->reason),
+        .worker_id = w->p->spec.worker->id,
+    };
+    struct envelope envelope;
 
     if (w->is_dead_letter) {
-        dead_headers(w, &headers);
+        envelope_of_dead_letter(&envelope, &facts);
     } else {
-        result_headers(w, &headers);
+        envelope_of_result(&envelope, &facts);
     }
     const struct kafka_record record = {
         .topic = w->topic,
         .key = w->is_dead_letter ? w->msg.key : w->identity.job_id,
         .value = w->is_dead_letter ? w->msg.value : buf_view(&w->record),
-        .headers = list,
-        .header_count = headers.count,
+        .headers = envelope.list,
+        .header_count = envelope.count,
         .on_ack = on_acknowledged,
         .arg = w,
     };
-    return kafka_out_send(w->p->spec.out, &record, e);
+    int status = kafka_out_send(w->p->spec.out, &record, e);
+    envelope_done(&envelope);
+    return status;
 }
 
 /* A broker may take less than result.max_bytes, and says so each time: half
