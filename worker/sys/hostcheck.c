@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -164,6 +165,29 @@ static bool probe_seccomp(const struct row *row,
     return say_errno(rc < 0 ? errno : 0, detail, size);
 }
 
+/* Runs in the child: the filter is its own, and allows everything. */
+static int listen_once(void)
+{
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    const struct sock_fprog program = {1, &allow};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0) {
+        return errno;
+    }
+    return 0;
+}
+
+static bool probe_listener(const struct row *row,
+                           const struct hostcheck_spec *spec, char *detail,
+                           size_t size)
+{
+    (void)row;
+    (void)spec;
+    return say_errno(try_namespaces(0, listen_once), detail, size);
+}
+
 static bool probe_no_new_privs(const struct row *row,
                                const struct hostcheck_spec *spec, char *detail,
                                size_t size)
@@ -254,6 +278,9 @@ static const struct row rows[] = {
      "use --privileged, or --security-opt unmask=ALL"},
     {"seccomp", "system call filters", true, probe_seccomp, 0,
      "use a kernel with CONFIG_SECCOMP_FILTER"},
+    {"listener", "calls that end a job are named", false, probe_listener, 0,
+     "a filter around the worker, of a container manager, has the one listener "
+     "there can be; such calls then kill their process, and are not named"},
     {"no_new_privs", "no privilege through exec", true, probe_no_new_privs, 0,
      "use a newer kernel"},
     {"cgroup", "memory and process limits by cgroup", false, probe_cgroup, 0,
