@@ -274,13 +274,14 @@ def two_jobs(fleet, is_root):
 
 def outside(fleet):
     """What the host's /proc says of a box that runs now."""
-    submit_and_wait(fleet, "held", language="shell",
-                    code="echo ready; sleep 1")
+    submit_and_wait(fleet, "held", language="shell", args=["the-held-one"],
+                    code="echo ready; sleep 1; true")
     (worker,) = fleet.worker_pids().values()
-    boxes = family(fleet.launcher_of(worker))
-    assert boxes, "no process of the box"
-    rows = Path(f"/proc/{boxes[-1]}/cgroup").read_text().splitlines()
-    uid = uid_of(boxes[-1])
+    # Not any box: others are made ahead, for jobs to come.
+    (held,) = [pid for pid in family(fleet.launcher_of(worker))
+               if b"the-held-one" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    rows = Path(f"/proc/{held}/cgroup").read_text().splitlines()
+    uid = uid_of(held)
     result = fleet.result("held")
     same(result["status"], "success", "status")
     said = result["isolation"]
