@@ -256,6 +256,11 @@ def wait_dead(pid, deadline_s=DEADLINE_S):
         os.close(fd)
 
 
+def is_payload(pid):
+    """Of a launcher's family: neither it nor what it keeps ready."""
+    return name_of(pid) not in ("fy-launcher", "fy-slot", "box-init", None)
+
+
 def name_of(pid):
     """As in `ps`; None when it is gone or dying."""
     try:
@@ -445,8 +450,7 @@ class Fleet:
 
     def payloads(self):
         """Of these, what jobs are: boxes ahead of their jobs hold none."""
-        return [pid for pid in self.box_processes()
-                if name_of(pid) not in ("fy-slot", "box-init", None)]
+        return [pid for pid in self.box_processes() if is_payload(pid)]
 
     def worker_pids(self):
         """Of the moment: restarted workers have new ones."""
