@@ -97,7 +97,7 @@ static unsigned count_asleep(const struct boxrun *b, const char *name)
         return 0;
     }
     for (char *word; (word = strsep(&rest, " ")) != NULL;) {
-        count += *word && is_asleep((pid_t)atoi(word), name);
+        count += *word && is_asleep((pid_t)strtol(word, NULL, 10), name);
     }
     return count;
 }

@@ -115,6 +115,8 @@ static void make_plan(struct trial *job)
     memset(&job->plan, 0, sizeof(job->plan));
     job->plan.box = job->limits.memory_bytes ? job->limits : boxrun_limits;
     job->plan.wall_time_ms = job->wall_ms ? job->wall_ms : 20000;
+    job->plan.idle_time_ms = job->idle_ms;
+    job->plan.grace_ms = job->grace_ms;
     job->plan.stdout_bytes = job->plan.stderr_bytes = 1024;
     buf_init(&job->plan.bundle, MIB);
     assert_int_equal(bundle_begin(&job->plan.bundle, ARRAY_LEN(argv), 1, 0, &e),

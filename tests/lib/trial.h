@@ -17,6 +17,8 @@ struct trial {
     const char *code; /* of /bin/sh -c */
     struct view input;
     uint64_t wall_ms;
+    uint64_t idle_ms;            /* 0: none */
+    uint64_t grace_ms;           /* 0: killed at once */
     struct box_limits limits;    /* without memory: sane ones */
     struct bundle_wanted wanted; /* of its files; without a folder: nothing */
     const char *fetch;           /* one of them by name */

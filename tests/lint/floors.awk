@@ -6,6 +6,8 @@ BEGIN {
     for (i in names) {
         level[names[i]] = i
     }
+    # A program of its own, of the lower floors.
+    level["inside"] = level["sys"]
 }
 FNR == 1 {
     split(FILENAME, parts, "/")

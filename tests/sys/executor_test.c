@@ -94,6 +94,98 @@ static void keeps_the_wall_clock(void **state)
     assert_in_range(us, 290 * 1000, 2000 * 1000);
 }
 
+/* The whole box hears of its end first, and may still write. */
+static void asks_before_it_kills(void **state)
+{
+    struct trial job = {.code = "trap 'echo parent; wait; exit 7' TERM\n"
+                                "(trap 'echo child; exit' TERM\n"
+                                "while :; do sleep 0.01; done) &\n"
+                                "while :; do sleep 0.01; done",
+                        .wall_ms = 300,
+                        .grace_ms = 20000};
+
+    (void)state;
+    trial_run_one(&job);
+    assert_int_equal(job.stop, VERDICT_STOP_WALL);
+    assert_int_equal(job.ended.stop, LAUNCH_STOP_ENGINE);
+    assert_int_equal(job.ended.has_report, 1);
+    assert_int_equal(job.ended.report.wait_status, 7 << 8);
+    assert_non_null(strstr(job.out, "parent\n"));
+    assert_non_null(strstr(job.out, "child\n"));
+    assert_true(verdict_wall_us(&job.ended) < 15 * 1000000);
+}
+
+static void kills_what_does_not_end(void **state)
+{
+    struct trial job = {.code = "trap '' TERM; echo up; sleep 30 & wait",
+                        .wall_ms = 200,
+                        .grace_ms = 300};
+
+    (void)state;
+    trial_run_one(&job);
+    assert_int_equal(job.stop, VERDICT_STOP_WALL);
+    assert_int_equal(job.ended.has_report, 0);
+    assert_string_equal(job.out, "up\n");
+    assert_in_range(verdict_wall_us(&job.ended), 490 * 1000, 10 * 1000000);
+}
+
+/* From inside the box a signal to its init means nothing. */
+static void hears_no_signal_from_inside(void **state)
+{
+    struct trial job = {.code = "kill -TERM 1; sleep 0.1; echo still here"};
+
+    (void)state;
+    trial_run_one(&job);
+    trial_expect_success(&job);
+    assert_string_equal(job.out, "still here\n");
+}
+
+static void ends_what_is_idle(void **state)
+{
+    struct trial job = {.code = "echo up; sleep 30", .idle_ms = 300};
+
+    (void)state;
+    trial_run_one(&job);
+    assert_int_equal(job.ended.stop, LAUNCH_STOP_IDLE);
+    assert_in_range(job.ended.idle_us, 300 * 1000, 10 * 1000000);
+    assert_string_equal(job.out, "up\n");
+}
+
+/* Either of the two is enough not to be idle. */
+static void lets_live_what_writes_or_works(void **state)
+{
+    struct trial writes = {.code = "i=0; while [ $i -lt 10 ]; do echo; "
+                                   "sleep 0.1; i=$((i+1)); done",
+                           .idle_ms = 400};
+    struct trial works = {.code = "exec timeout 1 sh -c 'while :; do :; done'",
+                          .idle_ms = 400};
+
+    (void)state;
+    trial_run_one(&writes);
+    trial_expect_success(&writes);
+    trial_run_one(&works);
+    assert_int_equal(works.ended.stop, LAUNCH_STOP_NONE);
+    assert_int_equal(works.ended.report.wait_status, 124 << 8);
+}
+
+/* With cgroup v1 the kernel ends one process: the watch ends the others. */
+static void ends_all_that_is_out_of_memory(void **state)
+{
+    struct trial job = {
+        .code = "python3 -c 'b = bytearray(1 << 30)'; echo on; sleep 30",
+        .limits = boxrun_limits};
+
+    (void)state;
+    if (!(trials.run.ready.controllers & CGROUP_MEMORY)) {
+        skip();
+    }
+    job.limits.memory_bytes = 64 << 20;
+    trial_run_one(&job);
+    assert_int_equal(job.ended.cgroup.oom_kills, 1);
+    assert_int_equal(job.ended.stop, LAUNCH_STOP_OOM);
+    assert_true(verdict_wall_us(&job.ended) < 15 * 1000000);
+}
+
 /* The loop was busy with something else when the job started. */
 static void counts_no_time_before_the_start(void **state)
 {
@@ -256,6 +348,12 @@ int main(void)
         CASE(shares_no_stdin),
         CASE(stops_a_flood),
         CASE(keeps_the_wall_clock),
+        CASE(asks_before_it_kills),
+        CASE(kills_what_does_not_end),
+        CASE(hears_no_signal_from_inside),
+        CASE(ends_what_is_idle),
+        CASE(lets_live_what_writes_or_works),
+        CASE(ends_all_that_is_out_of_memory),
         CASE(counts_no_time_before_the_start),
         CASE(counts_no_time_before_the_program),
         CASE(runs_many_over_few_slots),

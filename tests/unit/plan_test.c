@@ -229,9 +229,6 @@ static void what_cannot_be_met_is_refused(void **state)
     job.secrets_count = 1;
     refused(STATUS_SETUP_ERROR, "secrets");
     job.secrets_count = 0;
-    job.limits.idle_time_ms = 5;
-    refused(STATUS_SETUP_ERROR, "idle_time_ms");
-    job.limits.idle_time_ms = RECORD_NO_UINT;
     make_plan();
     assert_int_equal(plan.network, LAUNCH_NET_LOOPBACK);
 }

@@ -57,6 +57,7 @@ static NORETURN void run_launcher(const struct config *config, int sock,
         .uid_base = config->box_uid_base,
         .cgroup = config->box_cgroup,
         .cgroup_parent = config->box_cgroup_parent,
+        .grace_us = config->box_grace_ms * 1000,
         .seccomp = *seccomp,
     };
     struct err e;
@@ -282,16 +283,28 @@ bool boxes_are_lost(const struct boxes *boxes)
     return boxes->is_lost;
 }
 
-void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq,
-                uint64_t after_us)
+void boxes_stop(struct boxes *boxes, uint32_t slot, uint64_t seq,
+                const struct boxes_stop *how)
 {
-    const struct launch_request request = {
-        .type = LAUNCH_KILL, .slot = slot, .seq = seq, .after_us = after_us};
+    const struct launch_request request = {.type = LAUNCH_KILL,
+                                           .slot = slot,
+                                           .seq = seq,
+                                           .after_us = how->after_us,
+                                           .idle_us = how->idle_us,
+                                           .grace_us = how->grace_us};
     struct err e;
 
     if (!boxes->is_lost && send_packet(boxes, &request, NULL, 0, &e) < 0) {
         lose(boxes);
     }
+}
+
+void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq,
+                uint64_t after_us)
+{
+    const struct boxes_stop how = {.after_us = after_us};
+
+    boxes_stop(boxes, slot, seq, &how);
 }
 
 static void on_closed(uv_handle_t *handle)

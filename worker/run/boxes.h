@@ -47,6 +47,14 @@ int boxes_start(struct boxes *boxes, const struct launch_request *request,
                 const int fds[LAUNCH_FD_MAX], struct err *e) MUST_USE;
 /* After on_lost: what could not be started is not to blame for it. */
 bool boxes_are_lost(const struct boxes *boxes);
+/* As in struct launch_request; all 0: kills at once. */
+struct boxes_stop {
+    uint64_t after_us;
+    uint64_t idle_us;
+    uint64_t grace_us;
+};
+void boxes_stop(struct boxes *boxes, uint32_t slot, uint64_t seq,
+                const struct boxes_stop *how);
 /* after_us: not before the program has run so long. */
 void boxes_kill(struct boxes *boxes, uint32_t slot, uint64_t seq,
                 uint64_t after_us);

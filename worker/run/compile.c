@@ -51,6 +51,7 @@ int compile_plan(const struct job *job, const struct config *config,
     /* A command of the job's own may be anything. */
     out->profile = job->compile.present ? run->profile : SECCOMP_COMPILER;
     out->security_level = run->security_level;
+    out->grace_ms = run->grace_ms;
     out->limits = job->compile.limits;
     runtimes_compile_limits(run->found.row, config, &out->limits);
     plan_set_limits(out, out->limits.disk_bytes);

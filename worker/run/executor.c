@@ -51,8 +51,12 @@ struct slot {
     struct tap streams[2];
     struct intake intake;
     uv_timer_t timer;
+    uv_timer_t idle_timer; /* runs for jobs with that limit */
     enum verdict_stop stop;
     uint64_t wall_us;
+    uint64_t grace_us;
+    uint64_t idle_ms;
+    uint64_t output_ms; /* of the loop: when it last wrote something */
     void *job;
 };
 
@@ -63,6 +67,7 @@ struct executor {
     unsigned count;
     unsigned prepared; /* of the slots, those whose box is made ahead */
     unsigned running;
+    unsigned open_timers; /* while it is closed */
     uint64_t next_seq;
     uint64_t next_free;
     struct executor_callbacks callbacks;
@@ -95,8 +100,12 @@ static void stop(struct slot *slot, enum verdict_stop why)
 {
     if (move(slot, EVENT_STOP)) {
         slot->stop = why;
-        boxes_kill(slot->ex->boxes, slot->index, slot->seq,
-                   why == VERDICT_STOP_WALL ? slot->wall_us : 0);
+        const struct boxes_stop at_wall = {.after_us = slot->wall_us,
+                                           .grace_us = slot->grace_us};
+        const struct boxes_stop at_once = {0};
+
+        boxes_stop(slot->ex->boxes, slot->index, slot->seq,
+                   why == VERDICT_STOP_WALL ? &at_wall : &at_once);
     }
 }
 
@@ -133,6 +142,7 @@ static bool read_some(struct tap *stream, unsigned reads)
         if (n <= 0) {
             return false;
         }
+        stream->slot->output_ms = uv_now(ex->loop);
         collector_add(&stream->kept, ex->scratch, (size_t)n);
         ex->callbacks.on_output(stream->which, ex->scratch, (size_t)n,
                                 stream->slot->job);
@@ -157,6 +167,35 @@ static void on_output(uv_poll_t *poll, int status, int events)
 static void on_wall_time(uv_timer_t *timer)
 {
     stop(timer->data, VERDICT_STOP_WALL);
+}
+
+/* We know of its output and the launcher of its CPU time: it ends what has used
+ * none, when we have seen none. It looks every 50 ms, and we not more often. */
+#define IDLE_LOOKS   8
+#define IDLE_LOOK_MS 50
+
+static void on_idle_look(uv_timer_t *timer)
+{
+    struct slot *slot = timer->data;
+    const struct boxes_stop how = {.idle_us = slot->idle_ms * 1000,
+                                   .grace_us = slot->grace_us};
+
+    if (slot->state == RUNNING &&
+        uv_now(slot->ex->loop) - slot->output_ms >= slot->idle_ms) {
+        boxes_stop(slot->ex->boxes, slot->index, slot->seq, &how);
+    }
+}
+
+static void watch_idleness(struct slot *slot)
+{
+    uint64_t every_ms = slot->idle_ms / IDLE_LOOKS;
+
+    slot->output_ms = uv_now(slot->ex->loop);
+    if (slot->idle_ms > 0) {
+        every_ms = every_ms > IDLE_LOOK_MS ? every_ms : IDLE_LOOK_MS;
+        (void)uv_timer_start(&slot->idle_timer, on_idle_look, every_ms,
+                             every_ms);
+    }
 }
 
 /* ---- start ------------------------------------------------------------- */
@@ -296,6 +335,8 @@ int executor_start(struct executor *ex, const struct plan *plan,
     slot->seq = ++ex->next_seq;
     slot->stop = VERDICT_STOP_NONE;
     slot->wall_us = plan->wall_time_ms * 1000;
+    slot->grace_us = plan->grace_ms * 1000;
+    slot->idle_ms = plan->idle_time_ms;
     slot->job = job;
     int status = open_all(slot, plan, input, fds, e);
     if (status == 0) {
@@ -310,6 +351,7 @@ int executor_start(struct executor *ex, const struct plan *plan,
     ex->running++;
     /* The loop's idea of now may be old: what ran since would count. */
     uv_update_time(ex->loop);
+    watch_idleness(slot);
     (void)uv_timer_start(&slot->timer, on_wall_time,
                          plan->wall_time_ms + SETUP_ALLOWANCE_MS, 0);
     return 0;
@@ -355,6 +397,7 @@ void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
         slot->stop = VERDICT_STOP_NONE;
     }
     (void)uv_timer_stop(&slot->timer);
+    (void)uv_timer_stop(&slot->idle_timer);
     drain(&slot->streams[0]);
     drain(&slot->streams[1]);
     intake_drain(&slot->intake);
@@ -417,7 +460,8 @@ static void init_slot(struct executor *ex, unsigned index)
     slot->index = index;
     slot->ex = ex;
     (void)uv_timer_init(ex->loop, &slot->timer); /* cannot fail */
-    slot->timer.data = slot;
+    (void)uv_timer_init(ex->loop, &slot->idle_timer);
+    slot->timer.data = slot->idle_timer.data = slot;
     intake_init(&slot->intake);
     slot->streams[0].flood = VERDICT_STOP_STDOUT;
     slot->streams[1].flood = VERDICT_STOP_STDERR;
@@ -458,7 +502,7 @@ static void on_timer_closed(uv_handle_t *handle)
     struct slot *slot = handle->data;
     struct executor *ex = slot->ex;
 
-    if (--ex->count == 0) {
+    if (--ex->open_timers == 0) {
         free(ex->slots);
         free(ex);
     }
@@ -469,9 +513,11 @@ void executor_close(struct executor *ex)
     if (!ex) {
         return;
     }
-    unsigned count = ex->count; /* counts down as the loop closes them */
+    unsigned count = ex->count;
+    ex->open_timers = 2 * count;
     for (unsigned i = 0; i < count; i++) {
         abandon(&ex->slots[i]);
         uv_close((uv_handle_t *)&ex->slots[i].timer, on_timer_closed);
+        uv_close((uv_handle_t *)&ex->slots[i].idle_timer, on_timer_closed);
     }
 }

@@ -43,6 +43,10 @@ struct launch_request {
     /* KILL: not before the program has run so long; 0: now. The engine's clock
      * starts with the request, and a box may wait for its turn. */
     uint64_t after_us;
+    /* KILL: only if it has used no CPU time for so long; 0: in any case. */
+    uint64_t idle_us;
+    /* KILL: SIGTERM first, and so long to end by itself; 0: at once. */
+    uint64_t grace_us;
     struct box_limits limits;
 };
 
@@ -63,6 +67,8 @@ enum launch_stop {
     LAUNCH_STOP_ENGINE, /* LAUNCH_KILL; the engine knows why */
     LAUNCH_STOP_CPU,    /* CPU time of all its processes */
     LAUNCH_STOP_MEMORY, /* the watch, where no memory cgroup can be had */
+    LAUNCH_STOP_OOM,    /* the kernel has ended one process; we the rest */
+    LAUNCH_STOP_IDLE,   /* no CPU time for idle_us of a KILL */
 };
 
 struct launch_ended {
@@ -77,6 +83,7 @@ struct launch_ended {
     int32_t init_pid;     /* as the launcher sees it; 0: there was none */
     uint64_t start_us;    /* monotonic: the request was taken */
     uint64_t ended_us;    /* every process of the job is dead */
+    uint64_t idle_us;     /* for so long it had used no CPU time when stopped */
     struct box_report report;
     struct cgroup_usage cgroup; /* zeros where there is none */
     struct box_usage usage;     /* max_rss_bytes: or the watch's peak sum */

@@ -213,6 +213,12 @@ static uint64_t wall_end_us(const struct slot *slot)
     if (slot->collect_us) {
         return slot->collect_us + COLLECT_MAX_US;
     }
+    if (slot->kill_at_us) {
+        return slot->kill_at_us;
+    }
+    if (slot->wall_us == 0) {
+        return UINT64_MAX;
+    }
     return slot->wall_us + (slot->report.exec_us
                                 ? slot->report.exec_us
                                 : slot->start_us + SETUP_MAX_US);
@@ -227,8 +233,7 @@ static int look_at_walls(struct launcher *l, int max_ms)
     for (unsigned i = 0; i < l->spec->slots; i++) {
         struct slot *slot = &l->slots[i];
 
-        if (!slot->has_job || slot->wall_us == 0 ||
-            slot->stop != LAUNCH_STOP_NONE) {
+        if (!slot->has_job || wall_end_us(slot) == UINT64_MAX) {
             continue;
         }
         /* It may have ended in time, and told so. */
@@ -238,7 +243,8 @@ static int look_at_walls(struct launcher *l, int max_ms)
         }
         uint64_t end_us = wall_end_us(slot);
         if (end_us <= now_us) {
-            slot_stop(slot, LAUNCH_STOP_ENGINE);
+            slot_stop(slot, LAUNCH_STOP_ENGINE,
+                      slot->kill_at_us ? 0 : slot->grace_us);
         } else if (end_us - now_us < left_us) {
             left_us = end_us - now_us;
         }
@@ -284,6 +290,16 @@ static void on_start(struct launcher *l, const struct launch_request *request,
     slot_start(&l->slots[request->slot], request, fds);
 }
 
+static void kill_idle(struct slot *slot, const struct launch_request *request)
+{
+    uint64_t idle_us = clock_mono_us() - slot->busy_us;
+
+    if (slot_is_running(slot) && idle_us >= request->idle_us) {
+        slot->idle_us = idle_us;
+        slot_stop(slot, LAUNCH_STOP_IDLE, request->grace_us);
+    }
+}
+
 static void on_kill(struct launcher *l, const struct launch_request *request,
                     int *fds)
 {
@@ -292,10 +308,14 @@ static void on_kill(struct launcher *l, const struct launch_request *request,
         l->slots[request->slot].job.seq != request->seq) {
         return;
     }
-    if (request->after_us == 0) {
-        slot_stop(&l->slots[request->slot], LAUNCH_STOP_ENGINE);
+    struct slot *slot = &l->slots[request->slot];
+    if (request->idle_us > 0) {
+        kill_idle(slot, request);
+    } else if (request->after_us == 0) {
+        slot_stop(slot, LAUNCH_STOP_ENGINE, request->grace_us);
     } else {
-        l->slots[request->slot].wall_us = request->after_us;
+        slot->wall_us = request->after_us;
+        slot->grace_us = request->grace_us;
         l->has_walls = true;
     }
 }
@@ -356,7 +376,7 @@ static void look_without_cgroup(struct launcher *l, struct slot *slot)
         slot->watched.processes = now.processes;
     }
     if (now.rss_bytes > slot->job.limits.memory_bytes) {
-        slot_stop(slot, LAUNCH_STOP_MEMORY);
+        slot_stop(slot, LAUNCH_STOP_MEMORY, 0);
     }
 }
 
@@ -372,12 +392,17 @@ static void look(struct launcher *l, struct slot *slot)
         look_without_cgroup(l, slot);
         cpu_us = cpu_us ? cpu_us : slot->watched.cpu_us;
     }
+    slot_saw_cpu(slot, cpu_us, clock_mono_us());
+    /* v2 ends the whole box; v1 one process, and the rest would go on. */
+    if (cgroup_slot_is_out_of_memory(&l->cgroups, &slot->cgroup)) {
+        slot_stop(slot, LAUNCH_STOP_OOM, 0);
+    }
     if (cpu_us > slot->job.limits.cpu_time_ms * 1000) {
         slot_on_event(slot, SLOT_REPORT);
     }
     /* While files come back it is not the job's time any more. */
     if (slot_is_running(slot) && cpu_us > slot->job.limits.cpu_time_ms * 1000) {
-        slot_stop(slot, LAUNCH_STOP_CPU);
+        slot_stop(slot, LAUNCH_STOP_CPU, l->spec->grace_us);
     }
 }
 

@@ -18,6 +18,7 @@ struct launcher_spec {
     struct box_limits maxima; /* of any request */
     struct box_shape shape;   /* of the first boxes made ahead */
     unsigned prepared;        /* slots that keep a box ready */
+    uint64_t grace_us; /* between SIGTERM and the kill of the CPU limit */
 };
 
 /* Never returns. Call it in a child forked before any thread exists. */

@@ -74,11 +74,6 @@ static bool asks_kind(const struct job *j)
 {
     return j->kind > JOB_KIND_CODE;
 }
-static bool asks_idle(const struct job *j)
-{
-    return j->limits.idle_time_ms != RECORD_NO_UINT ||
-           j->compile.limits.idle_time_ms != RECORD_NO_UINT;
-}
 static bool counts(const struct job_limits *l)
 {
     return l->max_network_requests != RECORD_NO_UINT ||
@@ -107,7 +102,6 @@ static const struct {
     {"secrets", asks_secrets},
     {"parameters", asks_parameters},
     {"kind: tool, agent, workflow", asks_kind},
-    {"limits.idle_time_ms", asks_idle},
     {"limits.max_network_requests, max_file_operations", asks_counters},
 };
 
@@ -142,6 +136,7 @@ void plan_set_limits(struct plan *out, uint64_t tmp_bytes)
     const struct job_limits *l = &out->limits;
 
     out->wall_time_ms = l->wall_time_ms;
+    out->idle_time_ms = l->idle_time_ms == RECORD_NO_UINT ? 0 : l->idle_time_ms;
     out->stdout_bytes = l->stdout_bytes;
     out->stderr_bytes = l->stderr_bytes;
     out->box = (struct box_limits){
@@ -166,6 +161,7 @@ static void plan_run(const struct job *job, const struct config *config,
     *l = job->limits;
     job_default_limits(l, config);
     plan_set_limits(out, config->default_tmp_bytes);
+    out->grace_ms = config->box_grace_ms;
     out->network =
         job->network.present && job->network.mode == JOB_NETWORK_LOOPBACK
             ? LAUNCH_NET_LOOPBACK

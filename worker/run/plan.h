@@ -28,6 +28,8 @@ struct plan {
     uint32_t profile; /* enum seccomp_profile */
     int security_level;
     uint64_t wall_time_ms;
+    uint64_t idle_time_ms; /* 0: it may be idle as long as it runs */
+    uint64_t grace_ms;     /* between SIGTERM and SIGKILL */
     uint64_t stdout_bytes;
     uint64_t stderr_bytes;
     struct bundle_wanted wanted; /* of its files, when it has ended */

@@ -310,6 +310,7 @@ static void tell_end(struct slot *slot, const struct rusage *ru, int status)
         .usage = slot->report.usage,
         .watched_processes = slot->watched.processes,
         .ended_us = clock_mono_us(),
+        .idle_us = slot->idle_us,
     };
 
     if (is_cut_short) { /* its files; it had ended before */
@@ -411,7 +412,7 @@ static int hand_over(struct slot *slot, struct err *e)
         .given_us = clock_mono_us(),
     };
 
-    slot->report.exec_us = job.given_us;
+    slot->report.exec_us = slot->busy_us = job.given_us;
 
     rlimits_make(&slot->job.limits, l->cgroups.controllers & CGROUP_PIDS,
                  &job.rlimits);
@@ -711,8 +712,8 @@ void slot_start(struct slot *slot, const struct launch_request *request,
     slot->has_job = true;
     slot->job = *request;
     slot->start_us = clock_mono_us();
-    slot->wall_us = 0;
-    slot->collect_us = 0;
+    slot->wall_us = slot->grace_us = slot->kill_at_us = 0;
+    slot->collect_us = slot->cpu_us = 0;
     slot->stop = LAUNCH_STOP_NONE;
     slot->launcher->running++;
     for (int i = 0; i < LAUNCH_FD_MAX; i++) {
@@ -722,22 +723,49 @@ void slot_start(struct slot *slot, const struct launch_request *request,
     advance(slot);
 }
 
-void slot_stop(struct slot *slot, enum launch_stop why)
+/* Who is asked and does not end is killed by look_at_walls(). */
+static void end_running(struct slot *slot, uint64_t grace_us)
 {
-    if (!slot->has_job || slot->stop != LAUNCH_STOP_NONE) {
+    if (grace_us == 0) {
+        kill_box(slot);
         return;
     }
-    if (slot->collect_us) {
-        kill_box(slot); /* of init alone: no stop of the job */
+    (void)proc_kill(slot->box_pidfd, SIGTERM);
+    slot->kill_at_us = clock_mono_us() + grace_us;
+    slot->launcher->has_walls = true;
+}
+
+void slot_stop(struct slot *slot, enum launch_stop why, uint64_t grace_us)
+{
+    if (slot->collect_us || slot->kill_at_us) {
+        /* The job is over, or was asked to be: no second reason. */
+        if (grace_us == 0) {
+            kill_box(slot);
+        }
+        return;
+    }
+    if (!slot->has_job || slot->stop != LAUNCH_STOP_NONE) {
         return;
     }
     slot->stop = why;
     if (slot->state == SLOT_RUNNING) {
-        kill_box(slot); /* its end is the answer */
+        end_running(slot, grace_us); /* its end is the answer */
         return;
     }
     struct launch_ended ended = {.ended_us = clock_mono_us()};
     answer(slot, &ended);
+}
+
+/* A program that only waits for time to pass is woken now and then. */
+#define IDLE_SHARE 100
+
+void slot_saw_cpu(struct slot *slot, uint64_t cpu_us, uint64_t now_us)
+{
+    if (cpu_us > slot->cpu_us &&
+        cpu_us - slot->cpu_us >= (now_us - slot->busy_us) / IDLE_SHARE) {
+        slot->busy_us = now_us;
+        slot->cpu_us = cpu_us;
+    }
 }
 
 /* An init that has said its last word takes some hundred microseconds. */
@@ -780,7 +808,7 @@ int slot_open(struct launcher *l, struct slot *slot, unsigned index,
 
 void slot_close(struct slot *slot)
 {
-    slot_stop(slot, LAUNCH_STOP_ENGINE);
+    slot_stop(slot, LAUNCH_STOP_ENGINE, 0);
     if (slot->state == SLOT_ASKED) {
         on_control(slot);
     }

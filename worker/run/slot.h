@@ -56,6 +56,11 @@ struct slot {
     uint64_t start_us;
     uint64_t collect_us; /* since when files come back; 0: they do not */
     uint64_t wall_us;    /* the engine wants it ended after so long; 0: no */
+    uint64_t grace_us;   /* and then gives it so long */
+    uint64_t kill_at_us; /* it has had SIGTERM; 0: not */
+    uint64_t cpu_us;     /* what the watch has seen, */
+    uint64_t busy_us;    /* and when that last grew */
+    uint64_t idle_us;    /* when it was stopped for that */
     enum launch_stop stop;
 };
 
@@ -67,8 +72,11 @@ void slot_close(struct slot *slot);
 /* Takes the descriptors. The answer comes as ENDED, also of a failure. */
 void slot_start(struct slot *slot, const struct launch_request *request,
                 int *fds);
-/* Ends the box of the running job, or the job that waits for one. */
-void slot_stop(struct slot *slot, enum launch_stop why);
+/* Ends the box of the running job, or the job that waits for one. grace_us: by
+ * SIGTERM, and by SIGKILL only so much later. */
+void slot_stop(struct slot *slot, enum launch_stop why, uint64_t grace_us);
+/* What the watch has seen of the job's CPU time. */
+void slot_saw_cpu(struct slot *slot, uint64_t cpu_us, uint64_t now_us);
 /* A box ahead of any job; false when none was asked for. */
 bool slot_prepare(struct slot *slot);
 /* Now and then: kills a box that should have ended. */

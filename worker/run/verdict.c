@@ -111,6 +111,13 @@ static bool is_cpu(const struct verdict_facts *f, struct verdict *v)
                      STATUS_LIMIT_CPU_TIME, limit_ms, used_ms);
 }
 
+static bool is_idle(const struct verdict_facts *f, struct verdict *v)
+{
+    return f->ended->stop == LAUNCH_STOP_IDLE &&
+           set_limit(v, STATUS_BY_WORKER_TIMER, STATUS_LIMIT_IDLE_TIME,
+                     f->plan->idle_time_ms, f->ended->idle_us / 1000);
+}
+
 static bool is_memory(const struct verdict_facts *f, struct verdict *v)
 {
     bool by_watch = f->ended->stop == LAUNCH_STOP_MEMORY;
@@ -247,6 +254,7 @@ static const struct {
     {STATUS_SETUP_ERROR, is_setup},
     {STATUS_TIME_LIMIT_EXCEEDED, is_wall},
     {STATUS_TIME_LIMIT_EXCEEDED, is_cpu},
+    {STATUS_TIME_LIMIT_EXCEEDED, is_idle},
     {STATUS_MEMORY_LIMIT_EXCEEDED, is_memory},
     {STATUS_OUTPUT_LIMIT_EXCEEDED, is_output},
     {STATUS_PROCESS_LIMIT_EXCEEDED, is_processes},
@@ -268,6 +276,7 @@ static void say_limit(struct verdict *v)
     } words[STATUS_LIMIT_COUNT] = {
         [STATUS_LIMIT_WALL_TIME] = {"wall time limit", " ms"},
         [STATUS_LIMIT_CPU_TIME] = {"CPU time limit", " ms"},
+        [STATUS_LIMIT_IDLE_TIME] = {"idle time limit", " ms"},
         [STATUS_LIMIT_MEMORY] = {"memory limit", " bytes"},
         [STATUS_LIMIT_STDOUT] = {"stdout flood limit", " bytes"},
         [STATUS_LIMIT_STDERR] = {"stderr flood limit", " bytes"},

@@ -629,6 +629,13 @@ static int write_limits(const struct cgroups *c, struct cgroup_slot *slot,
     return 0;
 }
 
+bool cgroup_slot_is_out_of_memory(const struct cgroups *c,
+                                  const struct cgroup_slot *slot)
+{
+    return (c->controllers & CGROUP_MEMORY) &&
+           read_counter(c, slot, OOM_KILLS) > slot->before[OOM_KILLS];
+}
+
 uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
                             const struct cgroup_slot *slot)
 {

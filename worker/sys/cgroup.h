@@ -97,6 +97,9 @@ bool cgroup_slot_is_worn(const struct cgroup_slot *slot);
 void cgroup_slot_renew(const struct cgroups *c, struct cgroup_slot *slot);
 /* Nothing of a job runs: what the box has used until now is not the job's. */
 void cgroup_slot_note(const struct cgroups *c, struct cgroup_slot *slot);
+/* While it runs: the kernel has ended a process of it for its memory. */
+bool cgroup_slot_is_out_of_memory(const struct cgroups *c,
+                                  const struct cgroup_slot *slot);
 /* While it runs. 0 when not known. */
 uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
                             const struct cgroup_slot *slot);

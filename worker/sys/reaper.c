@@ -19,29 +19,54 @@ static void on_child(int number)
     (void)number; /* it has woken us, that is all */
 }
 
+static volatile sig_atomic_t is_asked_to_end;
+
+/* A sender outside of our pid namespace has no number in it. */
+static void on_term(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)context;
+    if (info->si_pid == 0) {
+        is_asked_to_end = 1;
+    }
+}
+
 int reaper_prepare(void)
 {
-    struct sigaction action = {.sa_handler = on_child};
-    sigset_t child;
+    struct sigaction child = {.sa_handler = on_child};
+    struct sigaction term = {.sa_sigaction = on_term, .sa_flags = SA_SIGINFO};
+    sigset_t both;
 
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &child, NULL) < 0) {
+    sigemptyset(&both);
+    sigaddset(&both, SIGCHLD);
+    sigaddset(&both, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &both, NULL) < 0 ||
+        sigaction(SIGTERM, &term, NULL) < 0) {
         return -1;
     }
-    return sigaction(SIGCHLD, &action, NULL);
+    return sigaction(SIGCHLD, &child, NULL);
+}
+
+static void pass_on(void)
+{
+    if (is_asked_to_end) {
+        is_asked_to_end = 0;
+        (void)kill(-1, SIGTERM);
+    }
 }
 
 /* True when there is one. timeout NULL: sleeps until a child ends, too. */
 static bool has_notice(int listener_fd, const struct timespec *timeout)
 {
     struct pollfd listener = {listener_fd, POLLIN, 0}; /* -1: passed over */
-    sigset_t but_child;
+    sigset_t others;
 
-    sigfillset(&but_child);
-    sigdelset(&but_child, SIGCHLD);
-    return ppoll(&listener, 1, timeout, &but_child) > 0 &&
-           (listener.revents & POLLIN);
+    sigfillset(&others);
+    sigdelset(&others, SIGCHLD);
+    sigdelset(&others, SIGTERM);
+    int ready = ppoll(&listener, 1, timeout, &others);
+    pass_on();
+    return ready > 0 && (listener.revents & POLLIN);
 }
 
 static bool take_call(int listener_fd, struct seccomp_seen *seen,

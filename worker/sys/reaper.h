@@ -15,7 +15,9 @@ struct reaper_end {
     struct seccomp_call call; /* it waits for an answer, and gets none */
 };
 
-/* Once, before the payload is started: SIGCHLD is blocked, and comes to us. */
+/* Once, before the payload is started: SIGCHLD is blocked, and comes to us.
+ * SIGTERM from outside the box is passed on to all in it; from inside it means
+ * nothing, as to any process 1 without a handler. */
 int reaper_prepare(void) MUST_USE;
 /* seen NULL: see seccomp_learn.h. Reaps orphans until the payload has ended or
  * a call has come; the call counts when both are there. Without a listener (-1)
