@@ -28,7 +28,7 @@ learns() {
         --learn -l python -c "$refused"
     check "$1: its calls were made" has "$err" "No such file or directory" \
         "done" "Bad address"
-    check "$1: they are listed" has "$out" "3 calls of this run" "seccomp:" \
+    check "$1: they are listed" has "$out" "# run: 3 calls that profile program/1 refuses" "seccomp:" \
         "    - mq_unlink          # ENOSYS, 1 time; first: " \
         "    - personality        # EPERM for its arguments, 2 times; first: 0x4" \
         "    - name_to_handle_at  # EPERM, 1 time; first: 0x3 0 0"
@@ -45,13 +45,13 @@ if [ "$(uname -m)" = x86_64 ]; then
     fi
     exits_with 0 "$FORKYARD" run --learn --json -l python -c "$refused"
     check "--json is the same" json "$out" \
-        "[(c['name'], c['count'], c['answer']) for c in j['calls']] == [
+        "[(c['name'], c['count'], c['answer']) for c in j[0]['calls']] == [
          ('personality', 2, 'EPERM for its arguments'),
          ('mq_unlink', 1, 'ENOSYS'),
-         ('name_to_handle_at', 1, 'EPERM')] and j['status'] == 'success'"
+         ('name_to_handle_at', 1, 'EPERM')] and j[0]['status'] == 'success'"
     check "a call that ends a job ends it" exits_with 159 "$FORKYARD" run \
         --learn -l python -c 'import ctypes; ctypes.CDLL(None).syscall(321)'
-    check "... and is no addition" has "$out" "0 calls" "allow: []"
+    check "... and is no addition" has "$out" "run: 0 calls" "allow: []"
     check "... but is named" has "$err" "system call bpf"
 fi
 check "the program's exit code" exits_with 7 "$FORKYARD" run --learn \
@@ -59,6 +59,17 @@ check "the program's exit code" exits_with 7 "$FORKYARD" run --learn \
 check "its words go to stderr" has "$err" words "exit code 7"
 check "the list alone to stdout" is "$(grep -vcE '^(#|seccomp:|  allow:|    - )' \
     "$out")" 0
+if command -v gcc >/dev/null; then
+    check "a compiler's calls, too" exits_with 4 "$FORKYARD" run --learn \
+        -l c -c 'int main(void) { return 4; }'
+    check "... are a list of their own" has "$out" "---" \
+        "# compile: 0 calls that profile compiler/1 refuses; it ended as succ" \
+        "# run: 0 calls that profile program/1 refuses; it ended as nonzero"
+    check "what does not compile" exits_with 125 "$FORKYARD" run --learn \
+        -l c -c 'int main(void) { retrun 4; }'
+    check "... is not run" is "$(grep -c '^# run' "$out")" 0
+    check "... and says why" has "$err" retrun "compile_error"
+fi
 check "its limits hold" exits_with 124 "$FORKYARD" run --learn --time 200ms \
     -l shell -c 'sleep 60'
 check "a job that no worker would take" exits_with 125 "$FORKYARD" run \

@@ -19,22 +19,35 @@
 #include "bin/cli.h"
 #include "bin/ending.h"
 #include "run/boxes.h"
+#include "run/compile.h"
 #include "run/executor.h"
 #include "run/runtimes.h"
 #include "sys/seccomp_learn.h"
 
 #define OURS ENDING_EXIT_OURS
 
+/* One box: of the compiler, of the program. */
+struct stage {
+    const char *name;
+    struct plan plan;
+    struct verdict verdict;
+    json_t *calls; /* NULL: it was not run */
+};
+
 struct learner {
+    const struct config *config;
+    const struct job *job;
     uv_loop_t loop;
     struct launch_ready host;
     pid_t launcher;
     struct boxes *boxes;
     struct executor *executor;
-    struct plan plan;
     struct seccomp_seen *seen;
+    struct stage compile;
+    struct stage run;
+    struct compile compiled;
+    struct stage *current;
     bool has_ended;
-    struct verdict verdict;
 };
 
 /* ---- the run ------------------------------------------------------------- */
@@ -44,13 +57,19 @@ static void on_end(const struct executor_end *end, void *arg)
     struct learner *l = arg;
     const struct verdict_facts facts = {
         .ended = end->ended,
-        .plan = &l->plan,
+        .plan = &l->run.plan,
         .stop = end->stop,
         .stdout_total = end->out->total,
         .stderr_total = end->err->total,
     };
 
-    verdict_make(&facts, &l->verdict);
+    if (l->current == &l->compile) {
+        compile_take(l->job, l->config, end, &l->compile.plan, &l->run.plan,
+                     &l->compiled);
+        l->compile.verdict = l->compiled.verdict;
+    } else {
+        verdict_make(&facts, &l->run.verdict);
+    }
     l->has_ended = true;
 }
 
@@ -74,11 +93,11 @@ static void on_lost(void *arg)
     cli_die(OURS, "the process that makes boxes is gone");
 }
 
-static void open_boxes(struct learner *l, const struct config *config)
+static void open_boxes(struct learner *l)
 {
     const struct boxes_callbacks boxes = {on_ended, on_lost, l};
     const struct executor_callbacks executor = {on_end, on_output};
-    struct config own = *config; /* borrows the strings, sets a number */
+    struct config own = *l->config; /* borrows the strings, sets a number */
     struct err e = {0};
     int sock = -1;
 
@@ -98,23 +117,6 @@ static void open_boxes(struct learner *l, const struct config *config)
     }
 }
 
-static void run(struct learner *l, const struct config *config,
-                const struct job *job)
-{
-    enum status status = STATUS_SETUP_ERROR;
-    struct err e = {0};
-
-    if (plan_make(job, config, &l->host, &l->plan, &status, &e) < 0) {
-        cli_die(OURS, "%s: %s", status_name(status), e.msg);
-    }
-    if (executor_start(l->executor, &l->plan, job->stdin_, l, &e) < 0) {
-        cli_die(OURS, "%s", e.msg);
-    }
-    while (!l->has_ended) {
-        (void)uv_run(&l->loop, UV_RUN_ONCE);
-    }
-}
-
 static void close_boxes(struct learner *l)
 {
     executor_close(l->executor);
@@ -124,7 +126,6 @@ static void close_boxes(struct learner *l)
     while (waitpid(l->launcher, NULL, 0) < 0 && errno == EINTR) {
     }
     seccomp_learn_close(l->seen);
-    plan_done(&l->plan);
 }
 
 /* ---- what was seen --------------------------------------------------------
@@ -156,9 +157,9 @@ static json_t *call_json(const struct learner *l, int32_t number)
     seccomp_number_name(number, name, sizeof(name));
     return json_pack("{s:s, s:i, s:s, s:[I, I, I]}", "name", name, "count",
                      (int)l->seen->counts[number], "answer",
-                     answer_name(l->plan.profile, number), "first_arguments",
-                     (json_int_t)args[0], (json_int_t)args[1],
-                     (json_int_t)args[2]);
+                     answer_name(l->current->plan.profile, number),
+                     "first_arguments", (json_int_t)args[0],
+                     (json_int_t)args[1], (json_int_t)args[2]);
 }
 
 static json_t *calls_json(const struct learner *l)
@@ -173,16 +174,71 @@ static json_t *calls_json(const struct learner *l)
     return list;
 }
 
-static void print_json(const struct learner *l, json_t *calls)
-{
-    json_t *all = json_pack("{s:s, s:s, s:s, s:O}", "profile",
-                            seccomp_profile_name(l->plan.profile), "status",
-                            status_name(l->verdict.status), "reason",
-                            l->verdict.reason, "calls", calls);
+/* ---- the stages ------------------------------------------------------------
+ */
 
-    (void)json_dumpf(all, stdout, JSON_INDENT(2));
+static void go_through(struct learner *l, struct stage *stage,
+                       struct view input)
+{
+    struct err e = {0};
+
+    l->current = stage;
+    l->has_ended = false;
+    memset(l->seen->counts, 0, sizeof(l->seen->counts));
+    if (executor_start(l->executor, &stage->plan, input, l, &e) < 0) {
+        cli_die(OURS, "%s", e.msg);
+    }
+    while (!l->has_ended) {
+        (void)uv_run(&l->loop, UV_RUN_ONCE);
+    }
+    stage->calls = calls_json(l);
+}
+
+/* The last stage that was run. */
+static const struct stage *run(struct learner *l)
+{
+    enum status status = STATUS_SETUP_ERROR;
+    struct err e = {0};
+
+    if (plan_make(l->job, l->config, &l->host, &l->run.plan, &status, &e) < 0 ||
+        (l->run.plan.has_compile_stage &&
+         compile_plan(l->job, l->config, &l->run.plan, &l->compile.plan, &e) <
+             0)) {
+        cli_die(OURS, "%s: %s", status_name(status), e.msg);
+    }
+    if (l->run.plan.has_compile_stage) {
+        go_through(l, &l->compile, view_of(""));
+        if (!l->compiled.success) {
+            return &l->compile;
+        }
+    }
+    go_through(l, &l->run, l->job->stdin_);
+    return &l->run;
+}
+
+/* ---- the list ---------------------------------------------------------------
+ */
+
+static json_t *stage_json(const struct stage *stage)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:O}", "stage", stage->name,
+                     "profile", seccomp_profile_name(stage->plan.profile),
+                     "status", status_name(stage->verdict.status), "reason",
+                     stage->verdict.reason, "calls", stage->calls);
+}
+
+static void print_json(const struct stage *const *stages, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        if (stages[i]->calls) {
+            (void)json_array_append_new(list, stage_json(stages[i]));
+        }
+    }
+    (void)json_dumpf(list, stdout, JSON_INDENT(2));
     (void)fputc('\n', stdout);
-    json_decref(all);
+    json_decref(list);
 }
 
 static void print_call(json_t *call)
@@ -200,19 +256,31 @@ static void print_call(json_t *call)
                  (uint64_t)json_integer_value(json_array_get(args, 2)));
 }
 
-static void print_yaml(const struct learner *l, json_t *calls)
+static void print_stage(const struct stage *stage)
 {
-    size_t count = json_array_size(calls);
+    size_t count = json_array_size(stage->calls);
 
-    (void)printf("# %zu call%s of this run that profile %s refuses; the run "
-                 "ended as %s\n"
+    (void)printf("# %s: %zu call%s that profile %s refuses; it ended as %s\n"
                  "seccomp:\n"
                  "  allow:%s\n",
-                 count, count == 1 ? "" : "s",
-                 seccomp_profile_name(l->plan.profile),
-                 status_name(l->verdict.status), count ? "" : " []");
+                 stage->name, count, count == 1 ? "" : "s",
+                 seccomp_profile_name(stage->plan.profile),
+                 status_name(stage->verdict.status), count ? "" : " []");
     for (size_t i = 0; i < count; i++) {
-        print_call(json_array_get(calls, i));
+        print_call(json_array_get(stage->calls, i));
+    }
+}
+
+static void print_yaml(const struct stage *const *stages, size_t count)
+{
+    const char *between = "";
+
+    for (size_t i = 0; i < count; i++) {
+        if (stages[i]->calls) {
+            (void)printf("%s", between);
+            print_stage(stages[i]);
+            between = "---\n";
+        }
     }
 }
 
@@ -228,23 +296,36 @@ static int exit_code(const struct verdict *v)
     return ending_exit_code(&result);
 }
 
+static void forget(struct stage *stage)
+{
+    json_decref(stage->calls);
+    plan_done(&stage->plan);
+}
+
 int run_learn(const struct config *config, const struct job *job, bool json)
 {
-    struct learner l = {.launcher = -1};
+    struct learner l = {.config = config,
+                        .job = job,
+                        .launcher = -1,
+                        .compile.name = "compile",
+                        .run.name = "run"};
+    const struct stage *const stages[] = {&l.compile, &l.run};
 
-    open_boxes(&l, config);
-    run(&l, config, job);
-    json_t *calls = calls_json(&l);
+    open_boxes(&l);
+    const struct stage *last = run(&l);
     if (json) {
-        print_json(&l, calls);
+        print_json(stages, ARRAY_LEN(stages));
     } else {
-        print_yaml(&l, calls);
+        print_yaml(stages, ARRAY_LEN(stages));
     }
-    json_decref(calls);
-    if (l.verdict.status != STATUS_SUCCESS) {
-        cli_say("%s: %s", status_name(l.verdict.status), l.verdict.reason);
+    if (last->verdict.status != STATUS_SUCCESS) {
+        cli_say("%s: %s", status_name(last->verdict.status),
+                last->verdict.reason);
     }
-    int code = exit_code(&l.verdict);
+    int code = exit_code(&last->verdict);
     close_boxes(&l);
+    compile_done(&l.compiled);
+    forget(&l.compile);
+    forget(&l.run);
     return code;
 }
