@@ -47,6 +47,7 @@ struct slot {
     unsigned index;
     uint64_t seq;
     uint64_t free_seq; /* counts up whenever one is let go */
+    uint64_t freed_ms; /* of the loop */
     struct executor *ex;
     struct tap streams[2];
     struct intake intake;
@@ -274,23 +275,36 @@ static int open_all(struct slot *slot, const struct plan *plan,
                        &fds[LAUNCH_FD_COLLECTION], e);
 }
 
-/* The one that was let go longest ago, because its next box is ready soonest;
- * of those without a box ahead only when no other is free. */
+/* By then the next box of a slot is ready, unless the host is overloaded. */
+#define READY_MS 2
+
+/* Of those that have had time for their next box the one used last: its process
+ * is still in the caches. Else the one used longest ago. Slots without a box
+ * ahead only when no other is free. */
 static struct slot *free_slot(struct executor *ex)
 {
-    struct slot *best = NULL;
+    struct slot *warm = NULL;
+    struct slot *oldest = NULL;
+    uint64_t now_ms = uv_now(ex->loop);
 
     for (unsigned i = 0; i < ex->count; i++) {
         struct slot *slot = &ex->slots[i];
 
-        if (slot->state == FREE && (!best || slot->free_seq < best->free_seq)) {
-            best = slot;
+        if (slot->state == FREE) {
+            bool is_ready = now_ms - slot->freed_ms >= READY_MS;
+
+            if (is_ready && (!warm || slot->free_seq > warm->free_seq)) {
+                warm = slot;
+            }
+            if (!oldest || slot->free_seq < oldest->free_seq) {
+                oldest = slot;
+            }
         }
-        if (best && i + 1 == ex->prepared) {
+        if (oldest && i + 1 == ex->prepared) {
             break;
         }
     }
-    return best;
+    return warm ? warm : oldest;
 }
 
 /* Back to FREE without an end: nothing was started. */
@@ -413,6 +427,7 @@ void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
                                      .is_collection_over = intake.is_over,
                                      .slot = slot->index};
     slot->free_seq = ++ex->next_free;
+    slot->freed_ms = uv_now(ex->loop);
     ex->running--;
     ex->callbacks.on_end(&end, slot->job);
     collector_done(&out);
