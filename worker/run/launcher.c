@@ -36,6 +36,7 @@
 #include "run/box_data.h"
 #include "run/launch_check.h"
 #include "run/launcher_inside.h"
+#include "run/slot_process.h"
 #include "sys/box_image.h"
 #include "sys/caps.h"
 #include "sys/cgroup.h"
@@ -479,7 +480,7 @@ static void serve(struct launcher *l)
             }
         }
         if (l->has_strangers) {
-            slot_reap_strangers(l);
+            slot_process_reap_strangers(l);
         }
         is_preparing = prepare_one(l);
         uint64_t now_ms = clock_mono_ms();

@@ -84,10 +84,6 @@ void slot_hurry(struct slot *slot, uint64_t now_us);
 /* The program of the slot's job runs, or is about to. */
 bool slot_is_running(const struct slot *slot);
 
-/* Ends boxes that no slot knows, when l->has_strangers says that there may be
- * some and it can be told. */
-void slot_reap_strangers(struct launcher *l);
-
 /* What the launcher's epoll says about a slot's descriptors. */
 enum slot_event {
     SLOT_PROCESS_DEAD,
