@@ -272,6 +272,18 @@ static void unknown_languages_are_named(void **state)
     make_plan();
 }
 
+static void no_more_is_expected_than_is_kept(void **state)
+{
+    (void)state;
+    job.expected_output = view_of("12345");
+    job.limits.stdout_bytes = 4;
+    refused(STATUS_VALIDATION_ERROR,
+            "expected_output: 5 bytes are more than is kept of standard "
+            "output, limits.stdout_bytes, 4");
+    job.limits.stdout_bytes = 5;
+    make_plan();
+}
+
 static void a_quota_needs_its_cgroup(void **state)
 {
     static const struct launch_ready bare = {.controllers = 0};
@@ -309,6 +321,7 @@ int main(void)
         TEST(what_cannot_be_met_is_refused),
         TEST(isolated_is_all_or_nothing),
         TEST(unknown_languages_are_named),
+        TEST(no_more_is_expected_than_is_kept),
         TEST(a_quota_needs_its_cgroup),
         TEST(floods_stop_far_above_what_is_kept),
     };

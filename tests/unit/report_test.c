@@ -309,6 +309,73 @@ static void a_missing_file_is_an_error_of_collecting(void **state)
     assert_true(view_is(result.status_reason, v.reason));
 }
 
+/* ---- expected_output ------------------------------------------------------
+ */
+
+static int judged(const char *text, enum status status, uint64_t exec_us)
+{
+    const struct launch_ended ended = {
+        .has_report = 1,
+        .report = {.phase = BOX_PHASE_DONE, .exec_us = exec_us}};
+    const struct verdict v = {.status = status};
+    struct result result;
+
+    collector_done(&out);
+    collector_init(&out, 10);
+    collector_add(&out, text, strlen(text));
+    make(&result, &ended, &v);
+    return result.verdict;
+}
+
+static void an_expected_output_gives_a_verdict(void **state)
+{
+    (void)state;
+    assert_int_equal(judged("42\n", STATUS_SUCCESS, 1), RECORD_NO_ENUM);
+    job.expected_output = view_of("42");
+    assert_int_equal(judged("42 \n", STATUS_SUCCESS, 1),
+                     RESULT_VERDICT_ACCEPTED);
+    assert_int_equal(judged("43\n", STATUS_SUCCESS, 1),
+                     RESULT_VERDICT_WRONG_ANSWER);
+    /* Nothing may be expected, too. */
+    job.expected_output = view_of("");
+    assert_int_equal(judged("\n", STATUS_SUCCESS, 1), RESULT_VERDICT_ACCEPTED);
+    assert_int_equal(judged("x", STATUS_SUCCESS, 1),
+                     RESULT_VERDICT_WRONG_ANSWER);
+}
+
+static void only_a_success_is_accepted(void **state)
+{
+    static const enum status failed[] = {
+        STATUS_NONZERO_EXIT, STATUS_SIGNALLED, STATUS_TIME_LIMIT_EXCEEDED,
+        STATUS_MEMORY_LIMIT_EXCEEDED, STATUS_FILE_ERROR};
+
+    (void)state;
+    job.expected_output = view_of("42");
+    for (size_t i = 0; i < ARRAY_LEN(failed); i++) {
+        assert_int_equal(judged("42", failed[i], 1),
+                         RESULT_VERDICT_WRONG_ANSWER);
+    }
+    /* A program that did not run, and what is our fault, is not judged. */
+    assert_int_equal(judged("", STATUS_FILE_ERROR, 0), RECORD_NO_ENUM);
+    assert_int_equal(judged("", STATUS_SETUP_ERROR, 0), RECORD_NO_ENUM);
+    assert_int_equal(judged("42", STATUS_INTERNAL_ERROR, 1), RECORD_NO_ENUM);
+}
+
+/* Not even when all that was cut would not have counted. */
+static void what_was_cut_is_not_accepted(void **state)
+{
+    (void)state;
+    job.expected_output = view_of("42");
+    assert_int_equal(judged("42\n\n\n\n\n\n\n\n", STATUS_SUCCESS, 1),
+                     RESULT_VERDICT_ACCEPTED);
+    assert_int_equal(judged("42\n\n\n\n\n\n\n\n\n", STATUS_SUCCESS, 1),
+                     RESULT_VERDICT_WRONG_ANSWER);
+    /* Nor is our own word about it. */
+    job.expected_output = view_of("42\n\n\n\n[... 1 bytes not kept ...]");
+    assert_int_equal(judged("42\n\n\n\n\n\n\n\n\n", STATUS_SUCCESS, 1),
+                     RESULT_VERDICT_WRONG_ANSWER);
+}
+
 static void hashes_tell_arguments_apart(void **state)
 {
     struct view ab_c[] = {view_of("ab"), view_of("c")};
@@ -345,6 +412,9 @@ int main(void)
         TEST(many_contents_give_way_at_once),
         TEST(an_output_gives_way_to_a_smaller_file),
         TEST(a_missing_file_is_an_error_of_collecting),
+        TEST(an_expected_output_gives_a_verdict),
+        TEST(only_a_success_is_accepted),
+        TEST(what_was_cut_is_not_accepted),
         TEST(hashes_tell_arguments_apart),
     };
 

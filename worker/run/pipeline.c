@@ -494,6 +494,7 @@ static void on_ran(struct work *w, const struct executor_end *end)
 
     take_returns(w, end, &returns);
     returns_warn(&returns, w->compile.warning);
+    returns_warn(&returns, report_judging(&w->job, end));
     facts.missing = returns.problem;
     verdict_make(&facts, &verdict);
     struct report_run run = run_of(w, end, &verdict);

@@ -49,10 +49,6 @@ static bool asks_reply(const struct job *j)
 {
     return j->reply_to.data != NULL;
 }
-static bool asks_verdict(const struct job *j)
-{
-    return j->expected_output.data != NULL;
-}
 static bool asks_strict(const struct job *j)
 {
     return j->validation == JOB_VALIDATION_STRICT;
@@ -96,7 +92,6 @@ static const struct {
     {"max_attempts: 1 (at most once)", asks_once},
     {"retry_on", asks_retry},
     {"reply_to", asks_reply},
-    {"expected_output", asks_verdict},
     {"validation: strict", asks_strict},
     {"network.mode: allowlist, open", asks_network},
     {"secrets", asks_secrets},
@@ -170,6 +165,20 @@ static void plan_run(const struct job *job, const struct config *config,
     out->collection_bytes = returns_max_bytes(&out->wanted);
 }
 
+/* Output that was cut cannot be accepted: more than is kept never will be. */
+static int check_expected(const struct job *job, const struct plan *plan,
+                          struct err *e)
+{
+    if (job->expected_output.len > plan->stdout_bytes) {
+        return err_set(e, ERR_INPUT,
+                       "expected_output: %zu bytes are more than is kept of "
+                       "standard output, limits.stdout_bytes, %llu",
+                       job->expected_output.len,
+                       (unsigned long long)plan->stdout_bytes);
+    }
+    return 0;
+}
+
 static int write_bundle(const struct job *job, struct plan *out, struct err *e)
 {
     const struct program program = {
@@ -191,6 +200,10 @@ int plan_make(const struct job *job, const struct config *config,
     plan_run(job, config, out);
     if (refuse_unmet(job, host, e) < 0) {
         *out_status = STATUS_SETUP_ERROR;
+        return -1;
+    }
+    if (check_expected(job, out, e) < 0) {
+        *out_status = STATUS_VALIDATION_ERROR;
         return -1;
     }
     if (runtimes_find(job, &out->found, e) < 0) {

@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "run/collector.h"
 #include "sys/seccomp.h"
+#include "wire/judge.h"
 
 static void hash_code(struct digest *d, const struct job *job)
 {
@@ -216,6 +217,30 @@ static enum result_phase phase_of(const struct launch_ended *ended)
                : RESULT_PHASE_SETUP;
 }
 
+/* Beside the status, for a program that ran. */
+static void add_judgement(struct result *out, const struct report_run *run)
+{
+    if (!run->job->expected_output.data || run->end->ended->is_refused ||
+        run->end->ended->report.exec_us == 0 ||
+        run->verdict->status == STATUS_INTERNAL_ERROR) {
+        return;
+    }
+    bool is_right = run->verdict->status == STATUS_SUCCESS &&
+                    !out->stdout_truncated &&
+                    judge_same(out->stdout_, run->job->expected_output);
+    out->verdict =
+        is_right ? RESULT_VERDICT_ACCEPTED : RESULT_VERDICT_WRONG_ANSWER;
+}
+
+const char *report_judging(const struct job *job,
+                           const struct executor_end *end)
+{
+    return job->expected_output.data && collector_is_truncated(end->out)
+               ? "expected_output: standard output is longer than "
+                 "limits.stdout_bytes, and what was cut is not accepted"
+               : "";
+}
+
 static bool is_ours(enum status status)
 {
     return status == STATUS_SETUP_ERROR || status == STATUS_FILE_ERROR ||
@@ -277,6 +302,7 @@ void report_ran(struct result *out, const struct report_run *run,
     add_job(out, run);
     add_verdict(out, run->verdict);
     add_output(out, run->end);
+    add_judgement(out, run);
     add_returns(out, run->returns);
     add_timings(&out->timings, run);
     if (!ended->is_refused) {

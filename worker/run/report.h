@@ -61,6 +61,10 @@ struct report_run {
 void report_ran(struct result *out, const struct report_run *run,
                 const struct report_worker *worker);
 
+/* What is to be said of judging a job's output; empty: nothing. */
+const char *report_judging(const struct job *job,
+                           const struct executor_end *end);
+
 /* A job whose program never ran, because the stage before it failed: run is of
  * that stage's end, with the plan of the run. */
 void report_not_compiled(struct result *out, const struct report_run *run,
