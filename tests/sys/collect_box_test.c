@@ -74,18 +74,45 @@ static void brings_files_back(void **state)
     buf_done(&none.collection);
 }
 
-/* Of a process, by the host's /proc; 0: none. */
-static pid_t first_child(pid_t pid)
+/* Of a process, by the host's /proc; how many. */
+static size_t children_of(pid_t pid, pid_t *out, size_t max)
 {
     char path[64];
-    char text[64] = "";
+    char text[512] = "";
+    size_t count = 0;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid,
                    (int)pid);
     if (fd_read_small(AT_FDCWD, path, text, sizeof(text)) <= 0) {
         return 0;
     }
-    return (pid_t)strtol(text, NULL, 10);
+    for (char *at = text; *at && count < max; count++) {
+        out[count] = (pid_t)strtol(at, &at, 10);
+        at += *at == ' ' ? 1 : 0;
+    }
+    return count;
+}
+
+static pid_t first_child(pid_t pid)
+{
+    pid_t child = 0;
+
+    return children_of(pid, &child, 1) ? child : 0;
+}
+
+/* Of the box that runs: of all that the launcher has made, it has a child. */
+static pid_t init_of_box(void)
+{
+    pid_t made[16];
+    size_t count = children_of(trials.run.launcher, made, ARRAY_LEN(made));
+
+    for (size_t i = 0; i < count; i++) {
+        if (first_child(made[i]) > 0) {
+            return made[i];
+        }
+    }
+    fail_msg("no box runs");
+    return 0;
 }
 
 static bool is_asleep(pid_t pid)
@@ -102,37 +129,40 @@ static bool is_asleep(pid_t pid)
     return after_name && after_name[2] == 'S';
 }
 
-/* Starts a job whose files are more than a pipe holds, and comes back when its
- * init waits for them to be read: nobody does, as long as the loop stands. */
-static pid_t start_and_hold(struct trial *job)
+/* Leaves more than a pipe holds, ends well when it is asked to, and leaves a
+ * process that does not. */
+#define LARGE_BYTES 3000000
+#define HELD                                                                   \
+    "mkdir artifacts; head -c 3000000 /dev/zero >artifacts/f;"                 \
+    "(trap '' TERM; setsid sleep 60 &); trap 'exit 0' TERM; echo here;"        \
+    "sleep 60 & wait"
+
+/* Returns when init is alone and waits for its files to be read: nobody does,
+ * as long as the loop stands. Fails when something else lives on. */
+static void wait_held(pid_t init)
 {
     uint64_t until_ms = clock_mono_ms() + 20000;
-    pid_t init = 0;
 
-    trial_start(job);
-    trial_wait_seen(job);
-    init = first_child(trials.run.launcher);
-    assert_true(init > 0);
     while (first_child(init) > 0 || !is_asleep(init)) {
         assert_true(clock_mono_ms() < until_ms);
     }
-    assert_int_equal(first_child(trials.run.launcher), init);
-    return init;
+    assert_int_equal(kill(init, 0), 0);
 }
 
-#define LARGE "mkdir artifacts; head -c 3000000 /dev/zero >artifacts/f;"
-
-/* What the program started is dead before its files are looked at. */
-static void reads_files_when_all_is_dead(void **state)
+static pid_t start_held(struct trial *job)
 {
-    struct trial job = {.code = LARGE "(setsid sleep 60 &) ; sleep 60 & "
-                                      "trap '' TERM; echo here; sleep 0.3",
-                        .wanted = WANT_ALL};
+    trial_start(job);
+    trial_wait_seen(job);
+    return init_of_box();
+}
 
-    (void)state;
-    (void)start_and_hold(&job); /* fails while one lives */
-    trial_run_all();
-    expect_collected(&job, 3000000);
+static pid_t start_and_hold(struct trial *job)
+{
+    pid_t init = start_held(job);
+
+    assert_int_equal(kill(first_child(init), SIGTERM), 0);
+    wait_held(init);
+    return init;
 }
 
 static void stand_still(uint64_t ms)
@@ -143,30 +173,71 @@ static void stand_still(uint64_t ms)
     }
 }
 
+/* As the executor will, once the loop turns: before, so that the launcher
+ * hears of it, and has the time to act, while init waits. */
+static void stop_at_wall(const struct trial *job)
+{
+    const struct boxes_stop stop = {.after_us = job->wall_ms * 1000,
+                                    .grace_us = job->grace_ms * 1000};
+
+    for (uint32_t slot = 0; slot < TRIAL_SLOTS; slot++) {
+        boxes_stop(trials.boxes, slot, 1, &stop); /* one of them has it */
+    }
+}
+
+/* What the program started is dead before its files are looked at. */
+static void reads_files_when_all_is_dead(void **state)
+{
+    struct trial job = {.code = HELD, .wanted = WANT_ALL};
+
+    (void)state;
+    (void)start_and_hold(&job);
+    trial_run_all();
+    expect_collected(&job, LARGE_BYTES);
+}
+
 static void holds_no_time_limit_against_it(void **state)
 {
-    struct trial job = {.code = LARGE "echo here; sleep 0.1",
-                        .wall_ms = 1500,
-                        .wanted = WANT_ALL};
+    struct trial job = {.code = HELD, .wall_ms = 1500, .wanted = WANT_ALL};
 
     (void)state;
     (void)start_and_hold(&job);
     stand_still(1500);
-    /* The launcher hears of it, and has the time to act, while init waits. */
-    boxes_kill(trials.boxes, 0, 1, 1500 * 1000);
+    stop_at_wall(&job);
     stand_still(200);
     trial_run_all();
-    expect_collected(&job, 3000000);
-    assert_in_range(verdict_wall_us(&job.ended), 100 * 1000, 1500 * 1000);
+    expect_collected(&job, LARGE_BYTES);
+    assert_in_range(verdict_wall_us(&job.ended), 0, 1500 * 1000);
+}
+
+/* A job over its time ends when it is asked to: the grace is for the job, and
+ * not for its files. */
+static void holds_no_grace_against_it(void **state)
+{
+    struct trial job = {
+        .code = HELD, .wall_ms = 500, .grace_ms = 500, .wanted = WANT_ALL};
+    pid_t init;
+
+    (void)state;
+    init = start_held(&job);
+    stop_at_wall(&job);
+    wait_held(init);
+    stand_still(1000);
+    trial_run_all();
+    assert_int_equal(job.stop, VERDICT_STOP_WALL);
+    open_collection(&job);
+    assert_int_equal(collection_next(&reader, &entry), 1);
+    assert_int_equal(entry.content.len, LARGE_BYTES);
+    assert_int_equal(collection_next(&reader, &entry), 0);
+    buf_done(&job.collection);
 }
 
 /* Not for ever: what has come is all there is, and the program's own end
  * stands. */
 static void gives_up_a_collection_that_stands(void **state)
 {
-    struct trial job = {.code = LARGE "echo here; sleep 0.1",
-                        .wall_ms = 1000,
-                        .wanted = WANT_ALL};
+    struct trial job = {
+        .code = HELD, .wall_ms = 1000, .grace_ms = 250, .wanted = WANT_ALL};
     pid_t init;
 
     (void)state;
@@ -184,22 +255,26 @@ static void gives_up_a_collection_that_stands(void **state)
 
 static void stops_a_collection_with_its_box(void **state)
 {
-    struct trial job = {.code = LARGE "echo here; sleep 0.1",
-                        .wanted = WANT_ALL};
+    struct trial job = {.code = HELD, .wanted = WANT_ALL};
 
     (void)state;
     (void)start_and_hold(&job);
     executor_stop_all(trials.ex, VERDICT_STOP_SHUTDOWN);
     trial_run_all();
     assert_int_equal(job.stop, VERDICT_STOP_SHUTDOWN);
-    assert_int_equal(job.ended.stop, LAUNCH_STOP_ENGINE);
+    open_collection(&job);
+    while (collection_next(&reader, &entry) == 1) {
+    }
+    assert_int_equal(collection_next(&reader, &entry), -1);
     buf_done(&job.collection);
 }
 
 static void takes_no_more_than_there_is_room(void **state)
 {
     struct trial job = {
-        .code = LARGE, .wanted = WANT_ALL, .collection_bytes = 100000};
+        .code = "mkdir artifacts; head -c 3000000 /dev/zero >artifacts/f",
+        .wanted = WANT_ALL,
+        .collection_bytes = 100000};
 
     (void)state;
     trial_run_one(&job);
@@ -272,6 +347,7 @@ int main(void)
         CASE(brings_files_back),
         CASE(reads_files_when_all_is_dead),
         CASE(holds_no_time_limit_against_it),
+        CASE(holds_no_grace_against_it),
         CASE(gives_up_a_collection_that_stands),
         CASE(stops_a_collection_with_its_box),
         CASE(takes_no_more_than_there_is_room),

@@ -244,8 +244,9 @@ static int look_at_walls(struct launcher *l, int max_ms)
         }
         uint64_t end_us = wall_end_us(slot);
         if (end_us <= now_us) {
-            slot_stop(slot, LAUNCH_STOP_ENGINE,
-                      slot->kill_at_us ? 0 : slot->grace_us);
+            bool was_asked = slot->kill_at_us || slot->collect_us;
+
+            slot_stop(slot, LAUNCH_STOP_ENGINE, was_asked ? 0 : slot->grace_us);
         } else if (end_us - now_us < left_us) {
             left_us = end_us - now_us;
         }
