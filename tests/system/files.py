@@ -76,9 +76,18 @@ def nothing_else_is_a_file(fleet):
          "warnings")
 
 
-def an_ended_box_has_none(fleet):
-    got = run(fleet, code="echo x >f; sleep 60", fetch_files=[{"path": "f"}],
+def one_that_ends_when_asked(fleet):
+    """Its time is over, and its init is there to look."""
+    got = run(fleet, code="trap 'echo last >>f; exit' TERM; echo x >f; "
+              "sleep 60 & wait", fetch_files=[{"path": "f"}],
               limits={"wall_time_ms": 300})
+    same(got["status"], "time_limit_exceeded", "status")
+    same(got["files"][0]["content"], b"x\nlast\n", "content")
+
+
+def a_killed_box_has_none(fleet):
+    got = run(fleet, code="trap '' TERM; echo x >f; sleep 60",
+              fetch_files=[{"path": "f"}], limits={"wall_time_ms": 300})
     same(got["status"], "time_limit_exceeded", "status")
     same(got.get("files"), None, "files")
     assert any("not brought back" in w for w in got["warnings"]), got
@@ -203,8 +212,10 @@ def main():
                  a_missing_one_is_an_error, fleet)
         tap.case("folders and links are no files", nothing_else_is_a_file,
                  fleet)
-        tap.case("a box that is ended brings nothing back",
-                 an_ended_box_has_none, fleet)
+        tap.case("a job that ends when it is asked to still has its files",
+                 one_that_ends_when_asked, fleet)
+        tap.case("a box that is killed brings nothing back",
+                 a_killed_box_has_none, fleet)
         tap.case("what is new in artifacts comes back", artifacts_come_back,
                  fleet)
         tap.case("artifacts have limits, and say so", they_have_limits, fleet)
