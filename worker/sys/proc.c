@@ -45,10 +45,13 @@ pid_t proc_clone_sibling(uint64_t namespaces)
 
 void proc_reset_signals(void)
 {
-    struct sigaction dfl = {.sa_handler = SIG_DFL};
+    /* As the kernel takes it, handler first, all zero: the default. libc does
+     * not touch two signals that it keeps for itself, which whoever started us
+     * may have ignored all the same. */
+    static const uint64_t by_default[4];
 
-    for (int s = 1; s < NSIG; s++) {
-        (void)sigaction(s, &dfl, NULL); /* KILL, STOP and libc's own refuse */
+    for (int s = 1; s < NSIG; s++) { /* KILL and STOP refuse */
+        (void)syscall(SYS_rt_sigaction, s, by_default, NULL, NSIG / 8);
     }
 }
 
