@@ -28,11 +28,9 @@ enum { CGROUP_MEMORY = 1, CGROUP_PIDS = 2, CGROUP_CPU = 4, CGROUP_CPUACCT = 8 };
 
 #define CGROUP_TREES    4 /* v1: one hierarchy per controller */
 #define CGROUP_COUNTERS 6 /* what is read of a slot, see cgroup.c */
-/* A worker of at most so many slots keeps their files open. A box copies and
- * closes each descriptor of its launcher, so that those of many slots cost
- * more than they save: 0.1 us each, for every box. And there may be too few:
- * 4096 slots would need 50000. */
-#define CGROUP_KEEP_SLOTS 24
+/* A worker of at most so many slots keeps their files open: ten per slot, and a
+ * host may not allow it more. */
+#define CGROUP_KEEP_SLOTS 256
 
 struct cgroup_tree {
     unsigned controllers; /* bits this hierarchy serves */
