@@ -114,7 +114,8 @@ def errors_are_told(fleet, language, code, word):
     got = run(fleet, f"{language}-bad", language=language, code=code)
     same((got["status"], got["success"]), ("compile_error", False), "status")
     assert word.encode() in got["compile"]["stderr"], got["compile"]
-    same(got["compile"]["success"], False, "success of the stage")
+    same((got["compile"]["success"], got["compile"]["status"]),
+         (False, "nonzero_exit"), "of the stage")
     assert got["compile"]["exit_code"] > 0, got["compile"]
     same(got["error"]["phase"], "compile", "phase")
     assert got["status_reason"].startswith("compile: exit code "), got
@@ -278,6 +279,13 @@ def limits_end_it(fleet):
             ["worker_timer", "rlimit"], cpu_time_ms=300)
     ends_by(fleet, "flood", "yes", "stdout", ["worker_guard"],
             stdout_bytes=1000)
+    same(got["compile"]["status"], "time_limit_exceeded", "of the stage")
+    if got["isolation"]["cgroup"] != "none":
+        got = ends_by(fleet, "fat", "head -c 200M /dev/zero | tail -n 1",
+                      "memory", ["kernel_oom", "worker_guard"],
+                      memory_bytes=20 << 20)
+        same(got["compile"]["status"], "memory_limit_exceeded",
+             "of the stage")
     ends_by(fleet, "full", "head -c 9000000 /dev/zero >x", "disk", ["self"],
             disk_bytes=1 << 20)
 

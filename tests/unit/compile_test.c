@@ -247,6 +247,7 @@ static void its_output_is_kept(void **state)
     compile_report(&c, &result);
     assert_true(result.compile.present);
     assert_true(result.compile.success);
+    assert_int_equal(result.compile.status, STATUS_SUCCESS);
     assert_int_equal(result.compile.exit_code, 0);
     assert_true(view_is(result.compile.stdout_, "made\n"));
     assert_true(view_is(result.compile.stderr_, "main.c: warning\n"));
@@ -268,6 +269,7 @@ static void an_error_of_the_compiler_is_one(void **state)
     result_init(&result);
     compile_report(&c, &result);
     assert_false(result.compile.success);
+    assert_int_equal(result.compile.status, STATUS_NONZERO_EXIT);
     assert_int_equal(result.compile.exit_code, 2);
     assert_true(view_is(result.compile.stderr_, "syntax"));
 }
@@ -288,6 +290,7 @@ static void a_limit_of_the_compiler_is_told(void **state)
     assert_int_equal(c.verdict.by, STATUS_BY_WORKER_TIMER);
     take(&fat, VERDICT_STOP_NONE);
     assert_int_equal(c.verdict.status, STATUS_COMPILE_ERROR);
+    assert_int_equal(c.status, STATUS_MEMORY_LIMIT_EXCEEDED);
     assert_int_equal(c.verdict.limit, STATUS_LIMIT_MEMORY);
     assert_int_equal(c.verdict.by, STATUS_BY_KERNEL_OOM);
 }
@@ -359,6 +362,7 @@ static void all_files_go_or_none(void **state)
     take_exit(0);
     expect_failed(STATUS_COMPILE_ERROR,
                   "compile: its files could not be brought back");
+    assert_int_equal(c.status, STATUS_COMPILE_ERROR);
     assert_int_equal(run.bundle.len, 0);
 }
 

@@ -214,6 +214,7 @@ void compile_take(const struct job *job, const struct config *config,
     memset(out, 0, sizeof(*out));
     out->is_done = true;
     verdict_make(&facts, &out->verdict);
+    out->status = out->verdict.status;
     keep_output(end->out, &out->out, &out->out_truncated);
     keep_output(end->err, &out->err, &out->err_truncated);
     report_usage(end->ended, &out->usage);
@@ -223,6 +224,7 @@ void compile_take(const struct job *job, const struct config *config,
     }
     if (hand_over(job, config, end, stage, run, out, &e) < 0) {
         blame_compiler(&out->verdict, e.msg);
+        out->status = out->verdict.status;
         return;
     }
     out->success = true;
@@ -237,6 +239,7 @@ void compile_report(const struct compile *c, struct result *out)
     }
     to->present = true;
     to->success = c->success;
+    to->status = (int)c->status;
     if (c->verdict.has_exit_code) {
         to->exit_code = c->verdict.exit_code;
     }

@@ -22,7 +22,8 @@
 struct compile {
     bool is_done;
     bool success;
-    struct verdict verdict;
+    struct verdict verdict; /* of the job, when the stage has failed */
+    enum status status;     /* of the stage, as a run would have ended */
     struct buf out;
     struct buf err;
     bool out_truncated;

@@ -108,6 +108,7 @@ const struct record result_usage_record = TABLE(usage, result_usage);
 
 static const struct record_field compile_fields[] = {
     FACT(result_compile, success),
+    ENUM(result_compile, status, &status_enum),
     ROW(result_compile, cached, RECORD_BOOL),
     ROW(result_compile, exit_code, RECORD_INT),
     RECORD_NAMED_ROW(result_compile, stdout_, "stdout", RECORD_BIN,

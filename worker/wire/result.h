@@ -115,6 +115,7 @@ struct result_usage {
 struct result_compile {
     bool present;
     bool success;
+    int status; /* enum status: as a run would have ended */
     bool cached;
     int64_t exit_code;
     struct view stdout_; /* "stdout" on the wire */
