@@ -216,6 +216,33 @@ static const char *try_frames(const struct probe *p)
 }
 
 /* Lower than it was; higher is its own loss. */
+/* The first in a box of its own image, the second in the launcher's. */
+static const char *try_cmdline(const struct probe *p)
+{
+    char words[4096] = "";
+    int fd = open("/proc/1/cmdline", O_RDONLY);
+
+    (void)p;
+    if (fd < 0 || read(fd, words, sizeof(words) - 1) < 0) {
+        return answer(-1);
+    }
+    return !strcmp(words, "fy-slot") || !strcmp(words, "forkyard: boxes")
+               ? "a name and no more"
+               : say("%s", words);
+}
+
+static const char *try_oom_value(const struct probe *p)
+{
+    char value[16] = "";
+    int fd = open("/proc/self/oom_score_adj", O_RDONLY);
+
+    (void)p;
+    if (fd < 0 || read(fd, value, sizeof(value) - 1) <= 0) {
+        return answer(-1);
+    }
+    return say("%.*s", (int)strcspn(value, "\n"), value);
+}
+
 static const char *try_oom_score(const struct probe *p)
 {
     int fd = open("/proc/self/oom_score_adj", O_WRONLY);
@@ -318,7 +345,7 @@ static const struct probe probes[] = {
     {"id map of init", "EACCES", HERE(try_write, "/proc/1/uid_map")},
     {"clear_refs of init", "EACCES", HERE(try_write, "/proc/1/clear_refs")},
     {"timer slack of init", "EPERM", HERE(try_write, "/proc/1/timerslack_ns")},
-    {"command line of init", "fy-slot", HERE(try_text, "/proc/1/cmdline")},
+    {"command line of init", "a name and no more", HERE(try_cmdline, NULL)},
     {"signals to init", "lives", HERE(try_kill_init, NULL)},
     {"SIGKILL to init by pidfd", "lives", HERE(try_kill_init_by_pidfd, NULL)},
     {"forged signal to init", "EPERM", HERE(try_forged_signal, NULL)},
@@ -366,6 +393,8 @@ static const struct probe probes[] = {
     {"own frames", "hidden", ANYWHERE(try_frames, NULL)},
     {"own kernel stack", "EACCES", HERE(try_read, "/proc/self/stack")},
     {"own oom score", "EACCES", HERE(try_oom_score, NULL)},
+    /* Before others of the host, when its memory is out. */
+    {"own oom score, read", "500", HERE(try_oom_value, NULL)},
     {"own uid map", "EPERM", HERE(try_map, "/proc/self/uid_map")},
     {"own gid map", "EPERM", HERE(try_map, "/proc/self/gid_map")},
     {"own setgroups", "EACCES", HERE(try_write, "/proc/self/setgroups")},

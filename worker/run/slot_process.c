@@ -112,13 +112,29 @@ static uid_t slot_uid(const struct slot *slot)
     return l->is_root ? (uid_t)(l->spec->uid_base + slot->index) : 0;
 }
 
+/* When the host runs out of memory its kernel looks for whom to end: boxes
+ * before anything else of the same size. All of the slot's inherit it. */
+#define OOM_SCORE "500"
+
+static int prefer_for_oom(const struct slot *slot, struct err *e)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "%d/oom_score_adj", (int)slot->process);
+    if (fd_write_small(slot->launcher->proc_fd, path, OOM_SCORE) < 0) {
+        return err_sys(e, "writing oom_score_adj");
+    }
+    return 0;
+}
+
 /* Waits for it: a few hundred microseconds, once per slot. */
 static int let_process_settle(struct slot *slot, struct err *e)
 {
     struct box_made made;
     uid_t uid = slot_uid(slot);
 
-    if (ns_write_maps(slot->launcher->proc_fd, slot->process, uid, uid, e) <
+    if (prefer_for_oom(slot, e) < 0 ||
+        ns_write_maps(slot->launcher->proc_fd, slot->process, uid, uid, e) <
             0 ||
         fd_write_all(slot->control_fd, "", 1, e) < 0) {
         return -1;
