@@ -69,18 +69,6 @@ static const char *try_processes(const struct probe *p)
     return say("%s", found);
 }
 
-static const char *try_text(const struct probe *p)
-{
-    const char *text = text_of(p->arg);
-    static char line[4096];
-    size_t len = 0;
-
-    for (; text[len] && len < sizeof(line) - 1; len++) {
-        line[len] = (char)(text[len] == '\n' ? ';' : text[len]);
-    }
-    return line;
-}
-
 static const char *try_open(const struct probe *p)
 {
     return answer(open(p->arg, O_RDONLY));
