@@ -40,6 +40,8 @@ const struct box_limits boxrun_limits = {
     .cpu_quota_millicores = 1000,
 };
 
+const char *boxrun_prepared = "64";
+
 void boxrun_open(struct boxrun *b, const char *cgroup)
 {
     struct config config;
@@ -48,6 +50,8 @@ void boxrun_open(struct boxrun *b, const char *cgroup)
     config_init(&config);
     assert_return_code(config_set(&config, "box.cgroup", cgroup, &e), 0);
     assert_return_code(config_set(&config, "worker.slots", "2", &e), 0);
+    assert_return_code(config_set(&config, "box.prepared", boxrun_prepared, &e),
+                       0);
     assert_return_code(
         config_set(&config, "box.cgroup_parent", "forkyard-test", &e), 0);
     if (boxes_fork_launcher(&config, &b->sock, &b->launcher, &e) < 0 ||

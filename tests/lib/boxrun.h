@@ -43,6 +43,7 @@ struct boxrun_result {
 };
 
 extern const struct box_limits boxrun_limits; /* sane ones */
+extern const char *boxrun_prepared;           /* the setting box.prepared */
 
 /* cgroup as in the setting box.cgroup. Fails the test when it cannot. */
 void boxrun_open(struct boxrun *b, const char *cgroup);
