@@ -38,7 +38,7 @@ TEXT(box_cgroup,      "box.cgroup",      "auto", "auto, v2, v1 or none: which cg
 TEXT(box_cgroup_parent, "box.cgroup_parent", "forkyard", "cgroup below which the boxes are made") \
 NUM (box_uid_base,    "box.uid_base",    1900000000, 1000, 2147000000, "slot N runs as this user id + N; two workers on one host need ranges that do not meet") \
 TIME(box_grace_ms,    "box.grace",       250, 0, 60000, "a job over its wall, CPU or idle time gets SIGTERM, and is killed so much later; 0: at once") \
-NUM (box_prepared,    "box.prepared",    64, 0, 4096, "boxes made ahead of their jobs, one per slot at most: an idle one takes some 200 KB; 0: each is made when its job comes") \
+NUM (box_prepared,    "box.prepared",    64, 0, 4096, "boxes made ahead of their jobs, one per slot at most: each is two idle processes of some 20 KB; 0: a box is made when its job comes") \
 SIZE(job_max_bytes,   "job.max_bytes",   8388608, 1024, 1073741824, "largest job record; over it: dead letter") \
 SIZE(job_code_max_bytes, "job.code_max_bytes", 1048576, 1, 1073741824, "largest code field") \
 SIZE(job_args_max_bytes, "job.args_max_bytes", 1048576, 1, 1073741824, "largest sum of args, and of parameters") \
