@@ -282,6 +282,47 @@ static void reads_version_2(void **state)
     remove_tree(root);
 }
 
+/* What the last job was held to must not hold the making of the next box. */
+static void makes_room_between_jobs(void **state)
+{
+    char root[] = "/tmp/cgroup_test.XXXXXX";
+    struct box_limits tight = limits;
+    struct cgroup_slot slot;
+    char text[64];
+
+    (void)state;
+    assert_return_code(cgroup_open(&groups, "/", "none", PARENT, &e), 0);
+    assert_non_null(mkdtemp(root));
+    AUTO_FD int worker_fd = make_v2(root, groups.worker_dir);
+    assert_return_code(cgroup_open(&groups, root, "v2", PARENT, &e), 0);
+    assert_return_code(cgroup_slot_open(&groups, 0, &slot, &e), 0);
+    tight.memory_bytes = 4096;
+    tight.cpu_quota_millicores = 10;
+    tight.max_processes = 100;
+    assert_return_code(cgroup_slot_begin(&groups, &slot, &tight, &e), 0);
+    assert_true(
+        fd_read_small(worker_fd, "slot0/memory.max", text, sizeof(text)) > 0);
+    assert_string_equal(text, "4096");
+    put(worker_fd, "slot0/memory.max", "");
+    put(worker_fd, "slot0/cpu.max", "");
+    put(worker_fd, "slot0/pids.max", "");
+    assert_return_code(cgroup_slot_widen(&groups, &slot, &e), 0);
+    (void)fd_read_small(worker_fd, "slot0/memory.max", text, sizeof(text));
+    assert_string_equal(text, "67108864");
+    (void)fd_read_small(worker_fd, "slot0/cpu.max", text, sizeof(text));
+    assert_string_equal(text, "100000 100000");
+    /* Wide enough as it was: not written again. */
+    assert_int_equal(
+        fd_read_small(worker_fd, "slot0/pids.max", text, sizeof(text)), 0);
+    put(worker_fd, "slot0/memory.max", "");
+    assert_return_code(cgroup_slot_widen(&groups, &slot, &e), 0);
+    assert_int_equal(
+        fd_read_small(worker_fd, "slot0/memory.max", text, sizeof(text)), 0);
+    cgroup_slot_close(&groups, &slot);
+    cgroup_close(&groups);
+    remove_tree(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +330,7 @@ int main(void)
         cmocka_unit_test(counts_with_files_kept),
         cmocka_unit_test(counts_with_files_opened),
         cmocka_unit_test(reads_version_2),
+        cmocka_unit_test(makes_room_between_jobs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

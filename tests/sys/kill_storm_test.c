@@ -318,7 +318,7 @@ static void expect_nothing(enum kind killed)
 /* Payloads and inits, as many as asked for. */
 static void harass(unsigned count)
 {
-    for (unsigned tries = count * 200; count > 0 && tries > 0; tries--) {
+    for (unsigned tries = count * 2000; count > 0 && tries > 0; tries--) {
         pause_a_moment();
         count -= strike(below(2) ? PAYLOAD : INIT);
     }

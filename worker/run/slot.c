@@ -171,7 +171,8 @@ static int try_ask(struct slot *slot, struct err *e)
         slot_process_end(slot);
         cgroup_slot_renew(&slot->launcher->cgroups, &slot->cgroup);
     }
-    if (slot_process_ensure(slot, slot->job.network, e) < 0 ||
+    if (cgroup_slot_widen(&slot->launcher->cgroups, &slot->cgroup, e) < 0 ||
+        slot_process_ensure(slot, slot->job.network, e) < 0 ||
         ipc_send(slot->control_fd, &make, sizeof(make), NULL, 0, e) < 0) {
         slot_process_end(slot);
         return -1;

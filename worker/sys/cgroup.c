@@ -644,6 +644,35 @@ uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
     return now > slot->before[CPU] ? now - slot->before[CPU] : 0;
 }
 
+/* A hundred times what slot process and init take; a whole processor, or the
+ * box would be late. */
+static const struct box_limits making = {
+    .memory_bytes = UINT64_C(64) << 20,
+    .max_processes = 8,
+    .cpu_quota_millicores = 1000,
+};
+
+int cgroup_slot_widen(const struct cgroups *c, struct cgroup_slot *slot,
+                      struct err *e)
+{
+    struct box_limits wide = slot->set;
+    bool is_tight = false;
+
+    if (slot->set_controllers == 0) {
+        return 0; /* nobody has set any */
+    }
+    for (size_t i = 0; i < ARRAY_LEN(limits_of); i++) {
+        size_t at = limits_of[i].at;
+        uint64_t least = limit_at(&making, at);
+
+        if (limit_at(&wide, at) < least) {
+            memcpy((char *)&wide + at, &least, sizeof(least));
+            is_tight = true;
+        }
+    }
+    return is_tight ? write_limits(c, slot, &wide, e) : 0;
+}
+
 int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
                       const struct box_limits *limits, struct err *e)
 {

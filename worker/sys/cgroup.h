@@ -82,6 +82,11 @@ int cgroup_slot_open(const struct cgroups *c, unsigned index,
                      struct cgroup_slot *out, struct err *e) MUST_USE;
 void cgroup_slot_close(const struct cgroups *c, struct cgroup_slot *slot);
 
+/* Before a box is made: where the last job's limits are too tight for that (its
+ * memory, its share of a processor) they are lifted to what making one takes.
+ */
+int cgroup_slot_widen(const struct cgroups *c, struct cgroup_slot *slot,
+                      struct err *e) MUST_USE;
 /* Before a job: limits written where they differ, counters noted. */
 int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
                       const struct box_limits *limits, struct err *e) MUST_USE;
