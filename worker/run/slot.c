@@ -242,6 +242,19 @@ static int hand_over(struct slot *slot, struct err *e)
     return ipc_send(slot->job_fd, &job, sizeof(job), slot->job_fds, fds, e);
 }
 
+/* What the last job left is still charged here: the next box is born
+ * elsewhere. */
+static bool replace_worn(struct slot *slot)
+{
+    if (!cgroup_slot_is_worn(&slot->cgroup) ||
+        ++slot->failures >= FAILURES_MAX) {
+        return false;
+    }
+    kill_box(slot);
+    let_go(slot);
+    return true;
+}
+
 /* Limits first: init starts the program as soon as it has read the packet. */
 static void give_job(struct slot *slot)
 {
@@ -249,7 +262,9 @@ static void give_job(struct slot *slot)
 
     if (cgroup_slot_begin(&slot->launcher->cgroups, &slot->cgroup,
                           &slot->job.limits, &e) < 0) {
-        refuse(slot, &e);
+        if (!replace_worn(slot)) {
+            refuse(slot, &e);
+        }
         return;
     }
     if (hand_over(slot, &e) < 0) {
@@ -350,6 +365,9 @@ static void on_ready(struct slot *slot)
 {
     (void)move(slot, LAYERED);
     cgroup_slot_note(&slot->launcher->cgroups, &slot->cgroup);
+    if (replace_worn(slot)) {
+        return;
+    }
     advance(slot);
     renew_orphan(slot);
 }

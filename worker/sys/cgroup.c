@@ -17,6 +17,8 @@
 #include "base/str.h"
 
 #define CPU_PERIOD_US 100000u
+/* What a box that waits for its job has itself is a tenth of this. */
+#define CARRIED_MAX_BYTES (8u << 20)
 
 /* v1: where each controller is usually mounted; a joint mount is reached
  * through either name. */
@@ -311,6 +313,7 @@ enum counter {
     CPU_SYSTEM,
     OOM_KILLS,
     MEMORY_PEAK,
+    MEMORY_NOW,
     PIDS_PEAK,
     FORKS_REFUSED,
 };
@@ -346,6 +349,11 @@ static const struct {
                      false,
                      {{"memory.max_usage_in_bytes", NULL, 1},
                       {"memory.peak", NULL, 1}}},
+    [MEMORY_NOW] = {CGROUP_MEMORY,
+                    O_RDONLY,
+                    false,
+                    {{"memory.usage_in_bytes", NULL, 1},
+                     {"memory.current", NULL, 1}}},
     [PIDS_PEAK] = {CGROUP_PIDS,
                    O_RDONLY,
                    false,
@@ -516,7 +524,6 @@ int cgroup_slot_open(const struct cgroups *c, unsigned index,
     (void)snprintf(out->enter_path, sizeof(out->enter_path), "slot%u/tasks",
                    index);
     out->dir_fd = -1;
-    out->worn_tree = -1;
     memset(out->enter_fd, -1, sizeof(out->enter_fd));
     memset(out->counter_fd, -1, sizeof(out->counter_fd));
     for (size_t i = 0; i < c->tree_count; i++) {
@@ -542,9 +549,23 @@ static int write_num(int dir_fd, const char *file, uint64_t value)
     return fd_write_small(dir_fd, file, text);
 }
 
+static uint64_t read_num(int dir_fd, const char *file)
+{
+    char text[32];
+
+    return fd_read_small(dir_fd, file, text, sizeof(text)) > 0
+               ? strtoull(text, NULL, 10)
+               : 0;
+}
+
 static int write_memory(const struct cgroups *c, int fd, uint64_t bytes)
 {
     if (c->version == CGROUP_V2) {
+        /* The kernel would kill until it fits, box init first. */
+        if (read_num(fd, "memory.current") > bytes) {
+            errno = EBUSY;
+            return -1;
+        }
         (void)fd_write_small(fd, "memory.swap.max", "0");
         (void)fd_write_small(fd, "memory.oom.group", "1");
         return write_num(fd, "memory.max", bytes);
@@ -620,6 +641,7 @@ static int write_limits(const struct cgroups *c, struct cgroup_slot *slot,
         AUTO_FD int dir_fd = openat(c->trees[tree].worker_fd, slot->name,
                                     O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (dir_fd < 0 || limits_of[i].write(c, dir_fd, value) < 0) {
+            slot->worn |= errno == EBUSY ? 1u << tree : 0;
             return err_sys(e, "%s: the cgroup refused %" PRIu64,
                            limits_of[i].name, value);
         }
@@ -685,7 +707,22 @@ int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
 
 bool cgroup_slot_is_worn(const struct cgroup_slot *slot)
 {
-    return slot->worn_tree >= 0;
+    return slot->worn != 0;
+}
+
+static void renew_tree(const struct cgroups *c, struct cgroup_slot *slot,
+                       size_t tree)
+{
+    unsigned controllers = c->trees[tree].controllers;
+
+    close_slot_dir(c, slot, tree);
+    (void)open_slot_dir(c, slot, tree);
+    if (controllers & CGROUP_PIDS) {
+        slot->before[FORKS_REFUSED] = read_counter(c, slot, FORKS_REFUSED);
+    }
+    if (controllers & CGROUP_MEMORY) {
+        slot->before[OOM_KILLS] = read_counter(c, slot, OOM_KILLS);
+    }
 }
 
 /* We note what the next job begins with: where the old directory could not be
@@ -693,24 +730,31 @@ bool cgroup_slot_is_worn(const struct cgroup_slot *slot)
 void cgroup_slot_renew(const struct cgroups *c, struct cgroup_slot *slot)
 {
     struct err e;
-    unsigned controllers = c->trees[slot->worn_tree].controllers;
 
-    close_slot_dir(c, slot, (size_t)slot->worn_tree);
-    (void)open_slot_dir(c, slot, (size_t)slot->worn_tree);
-    slot->worn_tree = -1;
-    if (controllers & CGROUP_PIDS) {
-        slot->before[FORKS_REFUSED] = read_counter(c, slot, FORKS_REFUSED);
+    for (size_t i = 0; i < c->tree_count; i++) {
+        if (slot->worn & (1u << i)) {
+            renew_tree(c, slot, i);
+        }
     }
-    if (controllers & CGROUP_MEMORY) {
-        slot->before[OOM_KILLS] = read_counter(c, slot, OOM_KILLS);
-    }
+    slot->worn = 0;
     /* Ahead of the next job, which will want the same more often than not; if
      * it fails now it is tried again then, and told. */
     (void)!write_limits(c, slot, &slot->set, &e);
 }
 
+static void wear(const struct cgroups *c, struct cgroup_slot *slot,
+                 unsigned controller)
+{
+    int tree = tree_of(c, controller);
+
+    slot->worn |= tree < 0 ? 0 : 1u << tree;
+}
+
 void cgroup_slot_note(const struct cgroups *c, struct cgroup_slot *slot)
 {
+    if (read_counter(c, slot, MEMORY_NOW) > CARRIED_MAX_BYTES) {
+        wear(c, slot, CGROUP_MEMORY);
+    }
     read_cpu(c, slot, &slot->before[CPU], &slot->before[CPU_SYSTEM]);
 }
 
@@ -746,9 +790,9 @@ void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
                                           read_counter(c, slot, FORKS_REFUSED));
     }
     if (peak > CGROUP_OWN_TASKS + 1) {
-        slot->worn_tree = tree_of(c, CGROUP_PIDS);
+        wear(c, slot, CGROUP_PIDS);
     } else if (!slot->is_peak_reset) {
-        slot->worn_tree = tree_of(c, CGROUP_MEMORY); /* -1: there is none */
+        wear(c, slot, CGROUP_MEMORY);
     }
 }
 

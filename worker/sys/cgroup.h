@@ -27,7 +27,7 @@ enum { CGROUP_MEMORY = 1, CGROUP_PIDS = 2, CGROUP_CPU = 4, CGROUP_CPUACCT = 8 };
 #define CGROUP_OWN_TASKS 2
 
 #define CGROUP_TREES    4 /* v1: one hierarchy per controller */
-#define CGROUP_COUNTERS 6 /* what is read of a slot, see cgroup.c */
+#define CGROUP_COUNTERS 7 /* what is read of a slot, see cgroup.c */
 /* A worker of at most so many slots keeps their files open: ten per slot, and a
  * host may not allow it more. */
 #define CGROUP_KEEP_SLOTS 256
@@ -58,7 +58,7 @@ struct cgroup_slot {
     struct box_limits set;            /* what is written now */
     unsigned set_controllers;         /* and to which of them */
     bool is_peak_reset;               /* the kernel can: memory */
-    int worn_tree; /* whose peak cannot be set back otherwise, else -1 */
+    unsigned worn; /* bits of trees in which it needs a fresh directory */
 };
 
 struct cgroup_usage {
@@ -87,7 +87,9 @@ void cgroup_slot_close(const struct cgroups *c, struct cgroup_slot *slot);
  */
 int cgroup_slot_widen(const struct cgroups *c, struct cgroup_slot *slot,
                       struct err *e) MUST_USE;
-/* Before a job: limits written where they differ, counters noted. */
+/* Before a job: limits written where they differ, counters noted. A memory
+ * limit below what is still charged for the job before is refused, and wears
+ * the slot. */
 int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
                       const struct box_limits *limits, struct err *e) MUST_USE;
 /* After it. */
@@ -95,10 +97,13 @@ void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
                      struct cgroup_usage *out);
 /* Some peaks cannot be set back (pids.peak never can): after such a job the
  * slot needs a fresh directory, which it can have once no process, not even
- * the slot's own, is in the old one. A job of one process wears nothing. */
+ * the slot's own, is in the old one. A job of one process wears nothing. So
+ * does what a job left that the kernel gives back when it pleases (queues,
+ * mounts): until then it is charged here. */
 bool cgroup_slot_is_worn(const struct cgroup_slot *slot);
 void cgroup_slot_renew(const struct cgroups *c, struct cgroup_slot *slot);
-/* Nothing of a job runs: what the box has used until now is not the job's. */
+/* Nothing of a job runs: what the box has used until now is not the job's. May
+ * find the slot worn. */
 void cgroup_slot_note(const struct cgroups *c, struct cgroup_slot *slot);
 /* While it runs: the kernel has ended a process of it for its memory. */
 bool cgroup_slot_is_out_of_memory(const struct cgroups *c,
