@@ -141,9 +141,7 @@ static void tell_end(struct slot *slot, const struct rusage *ru, int status)
         fill_usage(ru, &ended.usage);
     }
     cgroup_slot_end(&slot->launcher->cgroups, &slot->cgroup, &ended.cgroup);
-    if (slot->watched.rss_bytes > ended.usage.max_rss_bytes) {
-        ended.usage.max_rss_bytes = slot->watched.rss_bytes;
-    }
+    proctree_raise(&slot->watched, &ended.usage);
     answer(slot, &ended);
 }
 

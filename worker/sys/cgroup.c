@@ -15,8 +15,8 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "sys/cgroup_inside.h"
 
-#define CPU_PERIOD_US 100000u
 /* What a box that waits for its job has itself is a tenth of this. */
 #define CARRIED_MAX_BYTES (8u << 20)
 
@@ -297,16 +297,6 @@ void cgroup_close(struct cgroups *c)
 
 /* ---- slots ------------------------------------------------------------- */
 
-static int tree_of(const struct cgroups *c, unsigned controller)
-{
-    for (size_t i = 0; i < c->tree_count; i++) {
-        if (c->trees[i].controllers & controller) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
 /* The counters of a job. */
 enum counter {
     CPU,
@@ -374,7 +364,7 @@ static size_t version_at(const struct cgroups *c)
 static int open_counter(const struct cgroups *c, const struct cgroup_slot *slot,
                         enum counter which)
 {
-    int tree = tree_of(c, counters[which].controller);
+    int tree = cgroup_tree_of(c, counters[which].controller);
     const char *file = counters[which].in[version_at(c)].file;
     int flags = counters[which].open_flags;
     char path[64];
@@ -541,116 +531,6 @@ void cgroup_slot_close(const struct cgroups *c, struct cgroup_slot *slot)
     }
 }
 
-static int write_num(int dir_fd, const char *file, uint64_t value)
-{
-    char text[32];
-
-    (void)snprintf(text, sizeof(text), "%" PRIu64, value);
-    return fd_write_small(dir_fd, file, text);
-}
-
-static uint64_t read_num(int dir_fd, const char *file)
-{
-    char text[32];
-
-    return fd_read_small(dir_fd, file, text, sizeof(text)) > 0
-               ? strtoull(text, NULL, 10)
-               : 0;
-}
-
-static int write_memory(const struct cgroups *c, int fd, uint64_t bytes)
-{
-    if (c->version == CGROUP_V2) {
-        /* The kernel would kill until it fits, box init first. */
-        if (read_num(fd, "memory.current") > bytes) {
-            errno = EBUSY;
-            return -1;
-        }
-        (void)fd_write_small(fd, "memory.swap.max", "0");
-        (void)fd_write_small(fd, "memory.oom.group", "1");
-        return write_num(fd, "memory.max", bytes);
-    }
-    /* memsw may not be below the plain limit at any moment: lift it first. */
-    (void)fd_write_small(fd, "memory.memsw.limit_in_bytes", "-1");
-    if (write_num(fd, "memory.limit_in_bytes", bytes) < 0) {
-        /* EBUSY: pages of the last job still charged */
-        (void)fd_write_small(fd, "memory.force_empty", "0");
-        if (write_num(fd, "memory.limit_in_bytes", bytes) < 0) {
-            return -1;
-        }
-    }
-    (void)write_num(fd, "memory.memsw.limit_in_bytes", bytes);
-    return 0;
-}
-
-static int write_cpu(const struct cgroups *c, int fd, uint64_t millicores)
-{
-    uint64_t quota_us = millicores * CPU_PERIOD_US / 1000;
-    char text[64];
-
-    if (c->version == CGROUP_V1) {
-        return write_num(fd, "cpu.cfs_quota_us", quota_us);
-    }
-    (void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota_us,
-                   CPU_PERIOD_US);
-    return fd_write_small(fd, "cpu.max", text);
-}
-
-static int write_pids(const struct cgroups *c, int fd, uint64_t max_processes)
-{
-    (void)c;
-    return write_num(fd, "pids.max", max_processes + CGROUP_OWN_TASKS);
-}
-
-/* What a job may ask for. */
-static const struct {
-    unsigned controller;
-    size_t at; /* in struct box_limits */
-    int (*write)(const struct cgroups *c, int dir_fd, uint64_t value);
-    const char *name;
-} limits_of[] = {
-    {CGROUP_MEMORY, offsetof(struct box_limits, memory_bytes), write_memory,
-     "limits.memory_bytes"},
-    {CGROUP_PIDS, offsetof(struct box_limits, max_processes), write_pids,
-     "limits.max_processes"},
-    {CGROUP_CPU, offsetof(struct box_limits, cpu_quota_millicores), write_cpu,
-     "limits.cpu_quota_millicores"},
-};
-
-static uint64_t limit_at(const struct box_limits *limits, size_t at)
-{
-    uint64_t value;
-
-    memcpy(&value, (const char *)limits + at, sizeof(value));
-    return value;
-}
-
-static int write_limits(const struct cgroups *c, struct cgroup_slot *slot,
-                        const struct box_limits *limits, struct err *e)
-{
-    for (size_t i = 0; i < ARRAY_LEN(limits_of); i++) {
-        unsigned controller = limits_of[i].controller;
-        uint64_t value = limit_at(limits, limits_of[i].at);
-        int tree = tree_of(c, controller);
-
-        if (tree < 0 || ((slot->set_controllers & controller) &&
-                         limit_at(&slot->set, limits_of[i].at) == value)) {
-            continue;
-        }
-        slot->set_controllers &= ~controller;
-        AUTO_FD int dir_fd = openat(c->trees[tree].worker_fd, slot->name,
-                                    O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (dir_fd < 0 || limits_of[i].write(c, dir_fd, value) < 0) {
-            slot->worn |= errno == EBUSY ? 1u << tree : 0;
-            return err_sys(e, "%s: the cgroup refused %" PRIu64,
-                           limits_of[i].name, value);
-        }
-        slot->set_controllers |= controller;
-    }
-    slot->set = *limits;
-    return 0;
-}
-
 bool cgroup_slot_is_out_of_memory(const struct cgroups *c,
                                   const struct cgroup_slot *slot)
 {
@@ -666,39 +546,10 @@ uint64_t cgroup_slot_cpu_us(const struct cgroups *c,
     return now > slot->before[CPU] ? now - slot->before[CPU] : 0;
 }
 
-/* A hundred times what slot process and init take; a whole processor, or the
- * box would be late. */
-static const struct box_limits making = {
-    .memory_bytes = UINT64_C(64) << 20,
-    .max_processes = 8,
-    .cpu_quota_millicores = 1000,
-};
-
-int cgroup_slot_widen(const struct cgroups *c, struct cgroup_slot *slot,
-                      struct err *e)
-{
-    struct box_limits wide = slot->set;
-    bool is_tight = false;
-
-    if (slot->set_controllers == 0) {
-        return 0; /* nobody has set any */
-    }
-    for (size_t i = 0; i < ARRAY_LEN(limits_of); i++) {
-        size_t at = limits_of[i].at;
-        uint64_t least = limit_at(&making, at);
-
-        if (limit_at(&wide, at) < least) {
-            memcpy((char *)&wide + at, &least, sizeof(least));
-            is_tight = true;
-        }
-    }
-    return is_tight ? write_limits(c, slot, &wide, e) : 0;
-}
-
 int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
                       const struct box_limits *limits, struct err *e)
 {
-    if (write_limits(c, slot, limits, e) < 0) {
+    if (cgroup_write_limits(c, slot, limits, e) < 0) {
         return -1;
     }
     reset_peak(c, slot);
@@ -739,13 +590,13 @@ void cgroup_slot_renew(const struct cgroups *c, struct cgroup_slot *slot)
     slot->worn = 0;
     /* Ahead of the next job, which will want the same more often than not; if
      * it fails now it is tried again then, and told. */
-    (void)!write_limits(c, slot, &slot->set, &e);
+    (void)!cgroup_write_limits(c, slot, &slot->set, &e);
 }
 
 static void wear(const struct cgroups *c, struct cgroup_slot *slot,
                  unsigned controller)
 {
-    int tree = tree_of(c, controller);
+    int tree = cgroup_tree_of(c, controller);
 
     slot->worn |= tree < 0 ? 0 : 1u << tree;
 }

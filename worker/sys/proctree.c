@@ -110,3 +110,13 @@ int proctree_sum(int proc_dir_fd, pid_t init, struct proctree_usage *out)
     free(rows.items);
     return 0;
 }
+
+void proctree_raise(const struct proctree_usage *seen, struct box_usage *io)
+{
+    if (seen->rss_bytes > io->max_rss_bytes) {
+        io->max_rss_bytes = seen->rss_bytes;
+    }
+    if (seen->cpu_us > io->cpu_user_us + io->cpu_system_us) {
+        io->cpu_user_us = seen->cpu_us - io->cpu_system_us;
+    }
+}

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/base.h"
+#include "sys/box.h"
 
 struct proctree_usage {
     uint64_t cpu_us;    /* living processes and those they have reaped */
@@ -19,3 +20,7 @@ struct proctree_usage {
  * call it a few times a second, no more. */
 int proctree_sum(int proc_dir_fd, pid_t init,
                  struct proctree_usage *out) MUST_USE;
+/* A box that was killed as a whole is in nobody's rusage but, a little of it,
+ * that of its init: what was seen of it while it lived is put in where it is
+ * more. */
+void proctree_raise(const struct proctree_usage *seen, struct box_usage *io);

@@ -73,6 +73,23 @@ int rlimits_apply(const struct rlimits_plan *plan)
 /* The kernel's bound for RLIMIT_NOFILE, fs.nr_open, as it comes. */
 #define OPEN_FILES_MAX (1u << 20)
 
+/* Of these the kernel takes our own soft limit, at the time a user namespace is
+ * made, as the most that all in it may have, and counts it for us: boxes would
+ * share what one of them can use up. */
+static void raise_shared(void)
+{
+    static const __rlimit_resource_t shared[] = {
+        RLIMIT_NPROC, RLIMIT_MEMLOCK, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE};
+    struct rlimit limit;
+
+    for (size_t i = 0; i < ARRAY_LEN(shared); i++) {
+        if (getrlimit(shared[i], &limit) == 0) {
+            limit.rlim_cur = limit.rlim_max;
+            (void)setrlimit(shared[i], &limit);
+        }
+    }
+}
+
 void rlimits_raise(void)
 {
     static const __rlimit_resource_t raised[] = {
@@ -87,6 +104,7 @@ void rlimits_raise(void)
             (void)setrlimit(raised[i], &limit); /* root only, and not always */
         }
     }
+    raise_shared();
     limit = (struct rlimit){OPEN_FILES_MAX, OPEN_FILES_MAX};
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 &&
         getrlimit(RLIMIT_NOFILE, &limit) == 0) {

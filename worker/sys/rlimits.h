@@ -28,7 +28,8 @@ struct rlimits_plan {
 void rlimits_make(const struct box_limits *limits, int has_pids_cgroup,
                   struct rlimits_plan *out);
 /* The caller's own hard limits as high as the kernel lets it, for a box may
- * not raise what it inherits; and as many descriptors as it may have. */
+ * not raise what it inherits; the soft ones of what all boxes share; and as
+ * many descriptors as it may have. */
 void rlimits_raise(void);
 /* -1 with errno. Safe after clone. */
 int rlimits_apply(const struct rlimits_plan *plan) MUST_USE;
