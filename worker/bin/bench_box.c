@@ -32,7 +32,6 @@
 #define SPACED_MS    50
 #define SPACED_BLOCK 20
 #define SLOT_RUNS    200
-#define IDLE_BOXES   64 /* looked at */
 
 struct stage {
     const struct bench_spec *spec;
@@ -336,37 +335,27 @@ static int measure_parallel(const struct stage *s, struct err *e)
 
 /* ---- idle boxes -------------------------------------------------------- */
 
-/* Those the launcher has made ready: its children while nothing runs. */
 static int measure_idle(const struct stage *s, struct err *e)
 {
-    pid_t boxes[IDLE_BOXES];
-    double kb[IDLE_BOXES];
+    struct bench_machine_boxes boxes;
 
     if (bench_boxes_settle(s->boxes, e) < 0) {
         return -1;
     }
-    unsigned there = bench_machine_children(bench_boxes_launcher(s->boxes),
-                                            boxes, IDLE_BOXES);
-    unsigned count = there < IDLE_BOXES ? there : IDLE_BOXES;
-    for (unsigned i = 0; i < count; i++) {
-        kb[i] = bench_machine_private_kb(boxes[i]);
-        if (kb[i] < 0) {
-            bench_report_skip(s->report, "box_idle_kb", "KB",
-                              "the memory of a box may not be read by "
-                              "this user");
-            return 0;
-        }
-    }
-    if (count == 0) {
+    bench_machine_boxes(bench_boxes_launcher(s->boxes), &boxes);
+    if (boxes.count == 0) {
         bench_report_skip(s->report, "box_idle_kb", "KB",
                           "not there yet: no box is prepared ahead");
-        return 0;
+    } else if (boxes.is_hidden) {
+        bench_report_skip(s->report, "box_idle_kb", "KB",
+                          "the memory of a box may not be read by this user");
+    } else {
+        bench_report_add(s->report, "box_idle_kb",
+                         (boxes.kb + boxes.slot_kb) / boxes.count, "KB", -1,
+                         "wanted: at most 300; private memory per prepared "
+                         "box, %u of them; of it its slot's process: %.0f",
+                         boxes.count, boxes.slot_kb / boxes.count);
     }
-    bench_report_add(s->report, "box_idle_kb", bench_stats_median(kb, count),
-                     "KB", -1,
-                     "wanted: at most 300; private memory of a prepared box, "
-                     "median of %u",
-                     count);
     return 0;
 }
 

@@ -19,8 +19,8 @@
 /* The parent of all threads of the kernel; in a container it is another
  * process, whose name tells. */
 #define KTHREADD      2
-#define CHILDREN_MAX  16384
-#define CHILDREN_TEXT (CHILDREN_MAX * 8)
+#define PROCESSES_MAX 32768
+#define CHILDREN_TEXT (PROCESSES_MAX * 8)
 
 static ssize_t read_proc(pid_t pid, const char *file, char *dst, size_t size)
 {
@@ -89,23 +89,34 @@ static double used_us(int who)
 struct process {
     pid_t pid;
     pid_t parent;
-    double us; /* its own, and of the children it has reaped */
+    bool is_self;
+    bool is_ours; /* we, or a descendant */
+    double us;    /* its own, and of the children it has reaped */
 };
 
 struct census {
-    pid_t ours[CHILDREN_MAX]; /* we and our descendants */
-    size_t ours_count;
-    struct bench_machine_reading *to;
+    struct process rows[PROCESSES_MAX]; /* by pid, as /proc lists them */
+    size_t count;
 };
 
-static bool is_ours(const struct census *c, pid_t pid)
+static struct process *find(struct census *c, pid_t pid)
 {
-    for (size_t i = 0; i < c->ours_count; i++) {
-        if (c->ours[i] == pid) {
-            return true;
+    size_t low = 0;
+    size_t high = c->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (c->rows[middle].pid == pid) {
+            return &c->rows[middle];
+        }
+        if (c->rows[middle].pid < pid) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    return false;
+    return NULL;
 }
 
 static bool read_process(pid_t pid, struct process *out)
@@ -125,6 +136,7 @@ static bool read_process(pid_t pid, struct process *out)
         return false;
     }
     out->pid = pid;
+    out->is_self = out->is_ours = false;
     out->us = (double)(ticks[0] + ticks[1] + ticks[2] + ticks[3]) * 1e6 /
               (double)sysconf(_SC_CLK_TCK);
     return true;
@@ -148,20 +160,46 @@ static bool has_kthreadd(void)
            strcmp(text, "kthreadd\n") == 0;
 }
 
-/* Parents have smaller numbers than their children but for a wrap of the
- * numbers, once in four million processes. */
-static void count_process(struct census *c, const struct process *p,
-                          bool has_kernel)
+static void list_all(struct census *c)
 {
-    if (has_kernel && (p->pid == KTHREADD || p->parent == KTHREADD)) {
-        c->to->kernel_us += thread_us(p->pid);
-    } else if (is_ours(c, p->parent)) {
-        c->to->tree_us += p->us;
-        if (c->ours_count < CHILDREN_MAX) {
-            c->ours[c->ours_count++] = p->pid;
+    DIR *dir = opendir("/proc");
+
+    c->count = 0;
+    for (struct dirent *entry = dir ? readdir(dir) : NULL; entry;
+         entry = readdir(dir)) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+        if (pid > 0 && c->count < PROCESSES_MAX &&
+            read_process(pid, &c->rows[c->count])) {
+            c->count++;
         }
-    } else if (!is_ours(c, p->pid)) {
-        c->to->others_us += p->us;
+    }
+    if (dir) {
+        (void)closedir(dir);
+    }
+}
+
+/* Numbers wrap, so that a child may stand before its parent: as often as
+ * something new is found. */
+static void mark_ours(struct census *c)
+{
+    struct process *self = find(c, getpid());
+    bool is_more = self != NULL;
+
+    if (self) {
+        self->is_self = self->is_ours = true;
+    }
+    while (is_more) {
+        is_more = false;
+        for (size_t i = 0; i < c->count; i++) {
+            struct process *p = &c->rows[i];
+            const struct process *parent =
+                p->is_ours ? NULL : find(c, p->parent);
+
+            if (parent && parent->is_ours) {
+                p->is_ours = is_more = true;
+            }
+        }
     }
 }
 
@@ -169,22 +207,19 @@ static void count_all(struct bench_machine_reading *to)
 {
     AUTO_FREE struct census *c = xmalloc(sizeof(*c));
     bool has_kernel = has_kthreadd();
-    DIR *dir = opendir("/proc");
 
-    c->to = to;
-    c->ours_count = 1;
-    c->ours[0] = getpid();
-    for (struct dirent *entry = dir ? readdir(dir) : NULL; entry;
-         entry = readdir(dir)) {
-        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        struct process process;
+    list_all(c);
+    mark_ours(c);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct process *p = &c->rows[i];
 
-        if (pid > 0 && read_process(pid, &process)) {
-            count_process(c, &process, has_kernel);
+        if (has_kernel && (p->pid == KTHREADD || p->parent == KTHREADD)) {
+            to->kernel_us += thread_us(p->pid);
+        } else if (!p->is_ours) {
+            to->others_us += p->us;
+        } else if (!p->is_self) {
+            to->tree_us += p->us;
         }
-    }
-    if (dir) {
-        (void)closedir(dir);
     }
 }
 
@@ -227,23 +262,35 @@ static bool is_sleeping(pid_t pid)
     return at && at[1] == ' ' && at[2] == 'S';
 }
 
+/* All descendants; the number of them. */
+static unsigned descendants(pid_t root, pid_t *out, unsigned max)
+{
+    unsigned count = bench_machine_children(root, out, max);
+
+    for (unsigned i = 0; i < count && i < max; i++) {
+        count += bench_machine_children(out[i], out + count, max - count);
+    }
+    return count < max ? count : max;
+}
+
 bool bench_machine_is_asleep(pid_t pid)
 {
-    AUTO_FREE pid_t *children = xmalloc(CHILDREN_MAX * sizeof(pid_t));
+    AUTO_FREE pid_t *below = xmalloc(PROCESSES_MAX * sizeof(pid_t));
 
     if (!is_sleeping(pid)) {
         return false;
     }
-    unsigned count = bench_machine_children(pid, children, CHILDREN_MAX);
-    for (unsigned i = 0; i < count && i < CHILDREN_MAX; i++) {
-        if (!is_sleeping(children[i])) {
+    unsigned count = descendants(pid, below, PROCESSES_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        if (!is_sleeping(below[i])) {
             return false;
         }
     }
     return true;
 }
 
-double bench_machine_private_kb(pid_t pid)
+/* Negative when it may not be read. */
+static double private_kb(pid_t pid)
 {
     static const char *const keys[] = {"Private_Clean:", "Private_Dirty:"};
     char text[4096];
@@ -258,4 +305,38 @@ double bench_machine_private_kb(pid_t pid)
         sum += at ? strtod(at + strlen(keys[i]), NULL) : 0;
     }
     return sum;
+}
+
+/* "NSpid:  4711  1": its numbers from the outside in. */
+static bool is_init(pid_t pid)
+{
+    char text[4096];
+    const char *line = NULL;
+
+    if (read_proc(pid, "status", text, sizeof(text)) > 0) {
+        line = strstr(text, "\nNSpid:");
+    }
+    size_t len = line ? strcspn(line + 1, "\n") + 1 : 0;
+    return len > 2 && line[len - 1] == '1' && line[len - 2] == '\t';
+}
+
+void bench_machine_boxes(pid_t launcher, struct bench_machine_boxes *out)
+{
+    AUTO_FREE pid_t *below = xmalloc(PROCESSES_MAX * sizeof(pid_t));
+    unsigned count = descendants(launcher, below, PROCESSES_MAX);
+
+    memset(out, 0, sizeof(*out));
+    for (unsigned i = 0; i < count; i++) {
+        bool is_box = is_init(below[i]);
+        double kb = private_kb(below[i]);
+
+        out->count += is_box ? 1 : 0;
+        if (kb < 0) {
+            out->is_hidden = true;
+        } else if (is_box) {
+            out->kb += kb;
+        } else {
+            out->slot_kb += kb;
+        }
+    }
 }

@@ -31,9 +31,18 @@ struct bench_machine_used {
 void bench_machine_between(const struct bench_machine_reading *from,
                            const struct bench_machine_reading *to,
                            struct bench_machine_used *out);
-/* The process and all its children wait for something to happen. */
+/* The process and all its descendants wait for something to happen. */
 bool bench_machine_is_asleep(pid_t pid);
 /* Children of a process, at most max; the number there are. */
 unsigned bench_machine_children(pid_t pid, pid_t *out, unsigned max);
-/* Pages no other process has; negative when that may not be read. */
-double bench_machine_private_kb(pid_t pid);
+
+struct bench_machine_boxes {
+    unsigned count;
+    double kb;      /* private memory of the boxes' inits, summed */
+    double slot_kb; /* and of what else is below the launcher */
+    bool is_hidden; /* some of it may not be read by this user */
+};
+
+/* The boxes below a launcher. A box is what is process 1 somewhere. Private
+ * are the pages that no other process has. */
+void bench_machine_boxes(pid_t launcher, struct bench_machine_boxes *out);
