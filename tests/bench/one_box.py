@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Where the CPU time of one boxed run goes, call by call, as a table.
 
-    tests/bench/one_box.py [--runs 3000] [--least 1.0] [PROGRAM]
+    tests/bench/one_box.py [--runs 3000] [--least 1.0] [--slots N] [PROGRAM]
 
 As root, with perf and strace. Times are samples of the CPU clock over many
 runs, put to the system call they fell into: a tracer that stops at every call
@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 
 HZ = 9999
+SLOTS = []  # of bench-box; none: as many as a worker has
 # What the kernel calls them, where the entry was compiled into its caller.
 INNER = {
     "do_seccomp": "seccomp",
@@ -139,7 +140,7 @@ def record(forkyard, program, runs, folder):
     subprocess.run(
         ["perf", "record", "-q", "-F", str(HZ), "-a", "-g", "-e", "cpu-clock",
          "-o", data, "sh", "-c", 'echo $$ >"$1"; shift; exec "$@"', "sh",
-         pid_file, forkyard, "bench-box", program, str(runs)],
+         pid_file, forkyard, "bench-box", program, str(runs)] + SLOTS,
         check=True, stdout=subprocess.DEVNULL)
     with open(pid_file, encoding="utf-8") as file:
         return read_profile(data, int(file.read()))
@@ -149,8 +150,8 @@ def count_calls(forkyard, program, runs, folder):
     """Calls by (name of the process, call) in so many runs, and the boot."""
     path = os.path.join(folder, "strace")
     subprocess.run(["strace", "-f", "-qq", "-o", path, "-e", "signal=none",
-                    forkyard, "bench-box", program, str(runs)], check=True,
-                   stdout=subprocess.DEVNULL)
+                    forkyard, "bench-box", program, str(runs)] + SLOTS,
+                   check=True, stdout=subprocess.DEVNULL)
     names, calls, root = {}, collections.Counter(), None
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
@@ -221,8 +222,10 @@ def main():
     parser.add_argument("--runs", type=int, default=3000)
     parser.add_argument("--least", type=float, default=1.0,
                         help="per cent that makes a line; default 1")
+    parser.add_argument("--slots", type=int)
     parser.add_argument("program", nargs="?", default="/usr/bin/true")
     args = parser.parse_args()
+    SLOTS.extend([str(args.slots)] if args.slots else [])
     forkyard = os.path.abspath(os.environ.get("FORKYARD", "build/forkyard"))
     with tempfile.TemporaryDirectory() as folder:
         profile = record(forkyard, args.program, args.runs, folder)

@@ -322,11 +322,14 @@ int bench_boxes_main(int argc, char **argv)
     double us = 0;
     struct err e = {0};
 
-    if (argc != 3 || str_parse_u64(argv[2], &runs, &e) < 0 || runs == 0) {
-        cli_die(CLI_EXIT_USAGE, "bench-box PROGRAM RUNS");
-    }
     config_init(&config);
-    int rc = bench_boxes_open(&config, boxes_slots(&config), argv[1], &b, &e);
+    uint64_t slots = boxes_slots(&config);
+    if (argc < 3 || argc > 4 || str_parse_u64(argv[2], &runs, &e) < 0 ||
+        (argc > 3 && str_parse_u64(argv[3], &slots, &e) < 0) || runs == 0 ||
+        slots == 0 || slots > UINT16_MAX) {
+        cli_die(CLI_EXIT_USAGE, "bench-box PROGRAM RUNS [SLOTS]");
+    }
+    int rc = bench_boxes_open(&config, (unsigned)slots, argv[1], &b, &e);
     for (uint64_t i = 0; rc == 0 && i < runs; i++) {
         rc = bench_boxes_run(b, &us, &e);
         sum += us;

@@ -36,6 +36,6 @@ pid_t bench_boxes_launcher(const struct bench_boxes *b);
 /* "cgroup v1", "cgroup v2" or "no cgroup". */
 const char *bench_boxes_cgroup(const struct bench_boxes *b);
 
-/* `forkyard bench-box PROGRAM RUNS`: so many boxed runs, one after the other,
- * and nothing else, for a profiler to look at; prints the mean. */
+/* `forkyard bench-box PROGRAM RUNS [SLOTS]`: so many boxed runs, one after the
+ * other, and nothing else, for a profiler to look at; prints the mean. */
 int bench_boxes_main(int argc, char **argv);
