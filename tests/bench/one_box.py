@@ -77,6 +77,8 @@ class Profile:
     """Samples of perf, by process and call."""
 
     def __init__(self, root):
+        self.root = root
+        self.is_on = False  # between boot and end
         self.ours = {root}
         self.names = {root: "engine"}
         self.samples = collections.Counter()  # (pid, call)
@@ -88,11 +90,15 @@ class Profile:
         name = re.search(r"PERF_RECORD_COMM\S*(?: exec)?: (.*):(\d+)/", line)
         if fork and int(fork.group(2)) in self.ours:
             self.ours.add(int(fork.group(1)))
+        elif name and int(name.group(2)) == self.root:
+            self.is_on = name.group(1) == "bench-runs"
         elif name:
             # What it was before it took a name of its own counts for it too.
             self.names.setdefault(int(name.group(2)), name.group(1))
 
     def sample(self, comm, pid, frames):
+        if not self.is_on:
+            return
         if pid in self.ours:
             call, below = call_of(frames)
             self.samples[pid, call] += 1

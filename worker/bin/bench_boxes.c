@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <uv.h>
@@ -330,10 +331,13 @@ int bench_boxes_main(int argc, char **argv)
         cli_die(CLI_EXIT_USAGE, "bench-box PROGRAM RUNS [SLOTS]");
     }
     int rc = bench_boxes_open(&config, (unsigned)slots, argv[1], &b, &e);
+    /* Seen by one_box.py: from here on it counts. */
+    (void)prctl(PR_SET_NAME, "bench-runs", 0, 0, 0);
     for (uint64_t i = 0; rc == 0 && i < runs; i++) {
         rc = bench_boxes_run(b, &us, &e);
         sum += us;
     }
+    (void)prctl(PR_SET_NAME, "bench-end", 0, 0, 0);
     bench_boxes_close(b);
     config_done(&config);
     if (rc < 0) {
