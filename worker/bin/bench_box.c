@@ -374,7 +374,20 @@ static const struct {
 struct size_turns {
     double boxed_us[ARRAY_LEN(sizes)][TURNS_MAX];
     double ratio[ARRAY_LEN(sizes)][TURNS_MAX];
+    unsigned idle[ARRAY_LEN(sizes)]; /* boxes there, by the last turn */
+    double kernel_kb[TURNS_MAX];     /* per box, at the last size */
 };
+
+static void count_idle(const struct stage *s, size_t size, size_t turn,
+                       double before_kb, struct size_turns *t)
+{
+    double kb = bench_machine_kernel_kb() - before_kb;
+    struct bench_machine_boxes idle;
+
+    bench_machine_boxes(bench_boxes_launcher(s->boxes), &idle);
+    t->idle[size] = idle.count;
+    t->kernel_kb[turn] = idle.count > 0 ? kb / idle.count : 0;
+}
 
 /* Against the bare spawns of its own turn, which the machine's mood meets as
  * it meets the boxes. */
@@ -383,11 +396,13 @@ static int measure_size(const struct stage *s, size_t size, size_t turn,
 {
     struct stage own = *s;
     struct cpu_turns one;
+    double kernel_kb = bench_machine_kernel_kb();
 
     if (bench_boxes_open(s->spec->config, sizes[size].slots,
                          s->spec->box_program, &own.boxes, e) < 0) {
         return err_wrap(e, "%u slots", sizes[size].slots);
     }
+    count_idle(&own, size, turn, kernel_kb, t);
     double us = 0;
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < WARM_UP; i++) {
@@ -400,6 +415,24 @@ static int measure_size(const struct stage *s, size_t size, size_t turn,
     t->boxed_us[size][turn] = rc == 0 ? one.boxed_own_us[0] : 0;
     t->ratio[size][turn] = rc == 0 ? one.own_ratio[0] : 0;
     return rc;
+}
+
+/* Where there are most, what others allocate meanwhile weighs least. */
+static void report_kernel_kb(const struct stage *s, struct size_turns *t,
+                             size_t turns)
+{
+    unsigned boxes = t->idle[ARRAY_LEN(sizes) - 1];
+
+    if (boxes > 0) {
+        bench_report_add(s->report, "box_idle_kernel_kb",
+                         bench_stats_median(t->kernel_kb, turns), "KB", -1,
+                         "the kernel's own memory per prepared box and slot "
+                         "(slab, stacks, page tables, per CPU), at %u of them",
+                         boxes);
+    } else {
+        bench_report_skip(s->report, "box_idle_kernel_kb", "KB",
+                          "not there yet: no box is prepared ahead");
+    }
 }
 
 static int measure_sizes(const struct stage *s, struct err *e)
@@ -421,9 +454,10 @@ static int measure_sizes(const struct stage *s, struct err *e)
         first = i == 0 ? ratio : first;
         bench_report_add(s->report, sizes[i].name, ratio, "x bare", first,
                          "wanted: within 10 %% of one slot; CPU of a boxed "
-                         "run (%.0f us) with so many slots",
-                         bench_stats_median(t->boxed_us[i], turns));
+                         "run (%.0f us) with so many slots; %u boxes idle",
+                         bench_stats_median(t->boxed_us[i], turns), t->idle[i]);
     }
+    report_kernel_kb(s, t, turns);
     return 0;
 }
 

@@ -27,7 +27,7 @@
 #include "wire/job.h"
 
 #define PROGRAM_MAX_BYTES (1u << 20)
-/* Two looks this far apart must both find everything asleep. */
+/* Between two looks that must find the same. */
 #define LOOK_US       400
 #define SETTLE_MAX_US 60000000u
 #define IN_BOX_PREFIX "/usr/"
@@ -165,10 +165,15 @@ static int open_engine(struct bench_boxes *b, int sock, unsigned slots,
 static int open_launcher(struct bench_boxes *b, const struct config *config,
                          unsigned slots, struct err *e)
 {
-    struct config own = *config; /* borrows the strings, sets a number */
+    struct config own = *config; /* borrows the strings, sets numbers */
+    char text[24];
     int sock = -1;
 
     own.worker_slots = slots;
+    /* All of them ready, however many are by default; fails, and need not
+     * succeed, where none is made ahead. */
+    (void)snprintf(text, sizeof(text), "%u", slots);
+    (void)!config_set(&own, "box.prepared", text, e);
     if (boxes_fork_launcher(&own, &sock, &b->launcher, e) < 0) {
         return -1;
     }
@@ -281,10 +286,16 @@ int bench_boxes_settle(struct bench_boxes *b, struct err *e)
 {
     const struct timespec rest = {0, LOOK_US * 1000L};
     uint64_t end_us = clock_mono_us() + SETTLE_MAX_US;
-    unsigned asleep = 0;
+    struct bench_machine_look last = {.is_asleep = false};
+    bool is_at_rest = false;
 
-    while (asleep < 2) {
-        asleep = bench_machine_is_asleep(b->launcher) ? asleep + 1 : 0;
+    while (!is_at_rest) {
+        struct bench_machine_look look;
+
+        bench_machine_look_at(b->launcher, &look);
+        is_at_rest = look.is_asleep && last.is_asleep &&
+                     look.count == last.count && look.ran_us <= last.ran_us;
+        last = look;
         if (clock_mono_us() > end_us) {
             return err_set(e, ERR_SYSTEM, "the launcher does not come to rest");
         }

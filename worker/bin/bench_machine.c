@@ -273,20 +273,36 @@ static unsigned descendants(pid_t root, pid_t *out, unsigned max)
     return count < max ? count : max;
 }
 
-bool bench_machine_is_asleep(pid_t pid)
+void bench_machine_look_at(pid_t pid, struct bench_machine_look *out)
 {
-    AUTO_FREE pid_t *below = xmalloc(PROCESSES_MAX * sizeof(pid_t));
+    AUTO_FREE pid_t *tree = xmalloc(PROCESSES_MAX * sizeof(pid_t));
 
-    if (!is_sleeping(pid)) {
-        return false;
+    tree[0] = pid;
+    out->count = 1 + descendants(pid, tree + 1, PROCESSES_MAX - 1);
+    out->is_asleep = true;
+    out->ran_us = 0;
+    for (unsigned i = 0; i < out->count; i++) {
+        out->is_asleep = out->is_asleep && is_sleeping(tree[i]);
+        out->ran_us += thread_us(tree[i]);
     }
-    unsigned count = descendants(pid, below, PROCESSES_MAX);
-    for (unsigned i = 0; i < count; i++) {
-        if (!is_sleeping(below[i])) {
-            return false;
-        }
+}
+
+double bench_machine_kernel_kb(void)
+{
+    static const char *const keys[] = {
+        "\nSUnreclaim:", "\nKernelStack:", "\nPageTables:", "\nPercpu:"};
+    char text[8192];
+    double sum = 0;
+
+    if (fd_read_small(AT_FDCWD, "/proc/meminfo", text, sizeof(text)) <= 0) {
+        return 0;
     }
-    return true;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const char *at = strstr(text, keys[i]);
+
+        sum += at ? strtod(at + strlen(keys[i]), NULL) : 0;
+    }
+    return sum;
 }
 
 /* Negative when it may not be read. */

@@ -31,8 +31,17 @@ struct bench_machine_used {
 void bench_machine_between(const struct bench_machine_reading *from,
                            const struct bench_machine_reading *to,
                            struct bench_machine_used *out);
-/* The process and all its descendants wait for something to happen. */
-bool bench_machine_is_asleep(pid_t pid);
+/* A look at a process and its descendants. Two that are equal, and asleep:
+ * nothing ran in between. One alone may miss what is handed on from process to
+ * process behind its back. */
+struct bench_machine_look {
+    bool is_asleep; /* all wait for something to happen */
+    unsigned count;
+    double ran_us; /* all together, since each began */
+};
+void bench_machine_look_at(pid_t pid, struct bench_machine_look *out);
+/* Kernel memory that nobody can be asked to give back. */
+double bench_machine_kernel_kb(void);
 /* Children of a process, at most max; the number there are. */
 unsigned bench_machine_children(pid_t pid, pid_t *out, unsigned max);
 
