@@ -8,77 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/* dst has room for 4 characters per 3 bytes begun. */
-static size_t base64_encode(struct view bytes, char *dst)
-{
-    const uint8_t *p = (const uint8_t *)bytes.data;
-    size_t out = 0;
-
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t left = bytes.len - i;
-        uint32_t group = (uint32_t)p[i] << 16;
-
-        group |= left > 1 ? (uint32_t)p[i + 1] << 8 : 0;
-        group |= left > 2 ? (uint32_t)p[i + 2] : 0;
-        dst[out++] = base64_digits[group >> 18];
-        dst[out++] = base64_digits[group >> 12 & 63];
-        dst[out++] = left > 1 ? base64_digits[group >> 6 & 63] : '=';
-        dst[out++] = left > 2 ? base64_digits[group & 63] : '=';
-    }
-    return out;
-}
-
-/* Value of a digit, -1 when it is none. */
-static int base64_value(char digit)
-{
-    const char *at = digit != '\0' ? strchr(base64_digits, digit) : NULL;
-
-    return at != NULL ? (int)(at - base64_digits) : -1;
-}
-
-/* Padded base64 without blanks only. dst has room for 3 bytes per 4 characters.
- */
-static int base64_decode(struct view text, uint8_t *dst, size_t *out_len)
-{
-    size_t pad = 0;
-    size_t out = 0;
-    uint32_t group = 0;
-
-    if (text.len % 4 != 0) {
-        return -1;
-    }
-    while (pad < 2 && pad < text.len && text.data[text.len - 1 - pad] == '=') {
-        pad++;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        int value = i < text.len - pad ? base64_value(text.data[i]) : 0;
-
-        if (value < 0) {
-            return -1;
-        }
-        group = group << 6 | (uint32_t)value;
-        if (i % 4 == 3) {
-            dst[out++] = (uint8_t)(group >> 16);
-            dst[out++] = (uint8_t)(group >> 8);
-            dst[out++] = (uint8_t)group;
-            group = 0;
-        }
-    }
-    *out_len = out - pad;
-    return 0;
-}
+#include "base/base64.h"
 
 static json_t *base64_object(struct view bytes)
 {
-    AUTO_FREE char *text = malloc(bytes.len / 3 * 4 + 8);
+    AUTO_FREE char *text = malloc(BASE64_LEN(bytes.len) + 1);
 
     if (text == NULL) {
         return NULL;
     }
-    return json_pack("{s:s%}", "base64", text, base64_encode(bytes, text));
+    return json_pack("{s:s%}", "base64", text,
+                     base64_encode(bytes.data, bytes.len, text));
 }
 
 static json_t *from_bytes(struct view bytes)
@@ -228,7 +168,7 @@ static int put_base64(const json_t *text, struct buf *b, struct err *e)
         return err_set(e, ERR_LIMIT, "no memory for %zu bytes of base64",
                        digits.len);
     }
-    if (base64_decode(digits, bytes, &len) < 0) {
+    if (base64_decode(digits.data, digits.len, bytes, &len) < 0) {
         return err_set(e, ERR_INPUT, "\"%.*s\" is not base64",
                        digits.len > 40 ? 40 : (int)digits.len, digits.data);
     }
