@@ -66,6 +66,32 @@ def nested(depth):
     return value
 
 
+def finished_sets():
+    """Texts of commit metadata, and the bytes within: the fuzzer seals them."""
+    head = b"\x01\x64\x06\x02"
+    yield "runs", head + b"\x01\x27"
+    yield "runs-many", head + b"\x01\x01" * 300
+    yield "runs-long", head + b"\x80\x80\x04\x80\x80\x04" * 3
+    yield "runs-first-0", b"\x01\x07\x00\x00\x00\x17"
+    yield "runs-empty", head + b"\x01\x00"
+    yield "runs-touch", head + b"\x05\x05\x00\x05"
+    yield "runs-huge", head + b"\x01" + b"\xff" * 9 + b"\x01"
+    yield "runs-half", head + b"\x05\x05\x05"
+    yield "bitmap", b"\x02\x0a\x00\x00\xaa\xaa"
+    yield "bitmap-empty", b"\x02\x0a\x00\x00\x00"
+    yield "bitmap-long", b"\x02\x0a\x00\x00" + b"\x55" * 3045
+    yield "bitmap-too-long", b"\x02\x0a\x00\x00" + b"\x55" * 3900
+    yield "kind-3", b"\x03\x64\x06\x02\x01\x27"
+    yield "low-63-bits", b"\x01" + b"\xff" * 8 + b"\x7f\x00\x00\x01\x01"
+    yield "epoch-32-bits", b"\x01\x64\xff\xff\xff\xff\x0f\x00\x01\x01"
+    yield "text", b"fy1.AWQAAAEnqj0noQ=="
+    yield "text-epochs", b"fy1.AWQGAgEnjNKsEw=="
+    yield "text-newer", b"fy2.AWQGAgEnjNKsEw=="
+    yield "text-cut", b"fy1.AWQGAgEnjNKs"
+    yield "text-other", b"committed by a console tool"
+    yield "text-empty", b"fy1."
+
+
 def write(folder, name, data):
     path = HERE / "corpus" / folder
     path.mkdir(parents=True, exist_ok=True)
@@ -86,6 +112,8 @@ def main():
             write("mpk_json", golden.stem + ".json",
                   golden.with_suffix(".json").read_bytes())
             write(golden.stem[:-5], "cut-short", data[: len(data) // 2])
+    for name, data in finished_sets():
+        write("offsets_set", name, data)
     write("mpk_json", "base64.json",
           json.dumps([{"base64": "AA=="}, {"base64": "!"}]).encode())
 

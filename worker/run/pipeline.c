@@ -373,6 +373,7 @@ static void launch(struct work *w)
         not_launched(w, &e);
         return;
     }
+    kafka_in_started(w->p->in, &w->msg);
     tell(w, "job.started", NULL);
 }
 

@@ -110,14 +110,8 @@ static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t error,
          * the usual reason. */
         log_info("commit refused", "error=%s", rd_kafka_err2name(error));
     }
-    for (int i = 0; list && i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *row = &list->elems[i];
-        struct kafka_part *part =
-            kafka_parts_find(&in->parts, row->topic, row->partition);
-
-        if (part && !error && !row->err) {
-            offsets_set_committed(&part->offsets, row->offset);
-        }
+    if (list) {
+        kafka_parts_committed(&in->parts, list, error);
     }
 }
 
@@ -329,6 +323,11 @@ bool kafka_in_header(const struct kafka_in_msg *msg, size_t index,
     }
     *out_value = (struct view){.data = value, .len = size};
     return true;
+}
+
+void kafka_in_started(struct kafka_in *in, const struct kafka_in_msg *msg)
+{
+    kafka_parts_started(&in->parts, msg->handle);
 }
 
 void kafka_in_done(struct kafka_in *in, struct kafka_in_msg *msg)

@@ -61,6 +61,8 @@ int kafka_in_open(const struct config *config, uv_loop_t *loop,
 
 /* Takes the next message, 1; or 0 when none is waiting here. */
 int kafka_in_take(struct kafka_in *in, struct kafka_in_msg *out);
+/* Its job runs now: for whoever asks what holds up the others. */
+void kafka_in_started(struct kafka_in *in, const struct kafka_in_msg *msg);
 /* Give the message back: done = finished and its result is durable; dropped =
  * not finished, it will be delivered again (to us only after a restart or a
  * reassignment). */

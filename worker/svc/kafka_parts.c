@@ -9,9 +9,13 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "svc/kafka_conf.h"
+
+/* A finished set that is shorter says too little to be worth a try. */
+#define TEXT_LEAST 64
 
 int kafka_parts_init(struct kafka_parts *parts, const struct config *config,
                      struct err *e)
@@ -24,6 +28,7 @@ int kafka_parts_init(struct kafka_parts *parts, const struct config *config,
         return -1;
     }
     parts->round = 1; /* 0: never found empty */
+    parts->text_max = OFFSETS_TEXT_MAX;
     parts->lane_count = count;
     parts->lanes = xcalloc(count, sizeof(*parts->lanes));
     for (size_t i = 0; i < count; i++) {
@@ -87,6 +92,7 @@ void kafka_parts_add(struct kafka_parts *parts, rd_kafka_t *rk,
     part->lane = lane;
     part->partition = partition;
     offsets_init(&part->offsets);
+    offsets_set_text_max(&part->offsets, parts->text_max);
     part->queue = rd_kafka_queue_get_partition(rk, topic, partition);
     if (part->queue) {
         rd_kafka_queue_forward(part->queue, NULL);
@@ -118,7 +124,6 @@ void kafka_parts_remove(struct kafka_parts *parts, struct kafka_part *part)
         rd_kafka_queue_destroy(part->queue);
         part->queue = NULL;
     }
-    part->epoch++; /* loans still out do not count any more */
     free_when_idle(part);
 }
 
@@ -141,73 +146,110 @@ void kafka_parts_look_again(struct kafka_parts *parts)
 /* A record of the log that was cut or made anew (embedded broker restarted,
  * topic created again, unclean election): what was finished before says
  * nothing about it. */
-static void start_again(struct kafka_part *part, int64_t offset)
+static void go_back(struct kafka_part *part, int64_t offset)
 {
     log_warn("offsets went back",
              "topic=%s partition=%" PRId32 " offset=%" PRId64
              " expected=%" PRId64,
-             part->lane->topic, part->partition, offset, part->offsets.high);
-    offsets_free(&part->offsets);
-    part->epoch++;
+             part->lane->topic, part->partition, offset, part->offsets.next);
+    offsets_rewind(&part->offsets, offset);
 }
 
-/* False: beyond what can be tracked, keep it. */
-static bool track(struct kafka_part *part, int64_t offset)
+static enum offsets_taken track(struct kafka_part *part,
+                                const rd_kafka_message_t *message,
+                                struct offsets_ticket *out)
 {
-    struct err e = {0};
+    int32_t epoch = rd_kafka_message_leader_epoch(message);
+    uint64_t now_ms = clock_mono_ms();
+    enum offsets_taken taken =
+        offsets_take(&part->offsets, message->offset, epoch, now_ms, out);
 
-    if (offsets_deliver(&part->offsets, offset, &e) == 0) {
-        return true;
+    if (taken == OFFSETS_BACK) {
+        go_back(part, message->offset);
+        taken =
+            offsets_take(&part->offsets, message->offset, epoch, now_ms, out);
     }
-    if (e.kind == ERR_INPUT) {
-        start_again(part, offset);
-        return offsets_deliver(&part->offsets, offset, &e) == 0;
-    }
-    return false;
+    return taken;
 }
 
-/* The next real record of a partition, NULL when none may be taken now. */
-static rd_kafka_message_t *next_record(struct kafka_parts *parts,
-                                       struct kafka_part *part)
+/* Somebody should know which job holds up the others. */
+static void say_stopped(struct kafka_part *part)
 {
-    rd_kafka_message_t *message = part->held;
+    struct offsets_holder holder;
 
-    part->held = NULL;
-    if (part->empty_at == parts->round && !message) {
+    if (part->is_stopped || !offsets_holder(&part->offsets, &holder)) {
+        return;
+    }
+    part->is_stopped = true;
+    log_warn("reading stopped behind an unfinished job",
+             "topic=%s partition=%" PRId32 " offset=%" PRId64
+             " state=%s for_ms=%" PRIu64 " finished_beyond=%" PRIu64,
+             part->lane->topic, part->partition, holder.ticket.offset,
+             holder.is_started ? "running" : "waiting",
+             clock_mono_ms() - holder.since_ms, holder.passed);
+}
+
+/* The next real record of a partition's queue, NULL when there is none. */
+static rd_kafka_message_t *fetch(struct kafka_parts *parts,
+                                 struct kafka_part *part)
+{
+    rd_kafka_message_t *message = NULL;
+
+    if (part->empty_at == parts->round) {
         return NULL;
     }
-    while (!message) {
+    for (;;) {
         message = part->queue ? rd_kafka_consume_queue(part->queue, 0) : NULL;
         if (!message) {
             part->empty_at = parts->round;
             return NULL;
         }
-        if (message->err) {
-            log_warn("partition error",
-                     "topic=%s partition=%" PRId32 " error=%s",
-                     part->lane->topic, part->partition,
-                     rd_kafka_message_errstr(message));
-            rd_kafka_message_destroy(message);
-            message = NULL;
+        if (!message->err) {
+            return message;
         }
+        log_warn("partition error", "topic=%s partition=%" PRId32 " error=%s",
+                 part->lane->topic, part->partition,
+                 rd_kafka_message_errstr(message));
+        rd_kafka_message_destroy(message);
     }
-    if (!track(part, message->offset)) {
-        part->held = message;
-        return NULL;
-    }
-    return message;
 }
 
 static struct kafka_loan *lend(struct kafka_part *part,
-                               rd_kafka_message_t *message)
+                               rd_kafka_message_t *message,
+                               struct offsets_ticket ticket)
 {
     struct kafka_loan *loan = xmalloc(sizeof(*loan));
 
     part->loans++;
+    part->is_stopped = false;
     loan->message = message;
     loan->part = part;
-    loan->epoch = part->epoch;
+    loan->ticket = ticket;
     return loan;
+}
+
+/* NULL when no record may be taken now. */
+static struct kafka_loan *next_loan(struct kafka_parts *parts,
+                                    struct kafka_part *part)
+{
+    rd_kafka_message_t *message = part->held;
+    struct offsets_ticket ticket;
+
+    part->held = NULL;
+    if (!message && !offsets_can_take(&part->offsets)) {
+        say_stopped(part);
+        return NULL;
+    }
+    message = message ? message : fetch(parts, part);
+    if (!message) {
+        return NULL;
+    }
+    if (track(part, message, &ticket) != OFFSETS_TAKEN) {
+        say_stopped(part);
+        part->held = message;
+        return NULL;
+    }
+    return lend(part, message, ticket);
 }
 
 /* Partitions in turn: who gave a record, or had none, goes to the end. */
@@ -217,13 +259,13 @@ static struct kafka_loan *take_from(struct kafka_parts *parts,
     struct kafka_part *last = lane->parts ? lane->parts->prev : NULL;
 
     for (struct kafka_part *part = lane->parts; part; part = lane->parts) {
-        rd_kafka_message_t *message = next_record(parts, part);
+        struct kafka_loan *loan = next_loan(parts, part);
 
         /* the list's head moves on; the ring order stays */
         DL_DELETE(lane->parts, part);
         DL_APPEND(lane->parts, part);
-        if (message) {
-            return lend(part, message);
+        if (loan) {
+            return loan;
         }
         if (part == last) {
             break;
@@ -280,6 +322,14 @@ struct kafka_loan *kafka_parts_take(struct kafka_parts *parts)
     return NULL;
 }
 
+void kafka_parts_started(struct kafka_parts *parts,
+                         const struct kafka_loan *loan)
+{
+    (void)parts;
+    (void)offsets_mark_started(&loan->part->offsets, loan->ticket,
+                               clock_mono_ms());
+}
+
 /* --- giving back --------------------------------------------------------- */
 
 void kafka_parts_drop(struct kafka_parts *parts, struct kafka_loan *loan)
@@ -295,9 +345,8 @@ void kafka_parts_drop(struct kafka_parts *parts, struct kafka_loan *loan)
 
 void kafka_parts_done(struct kafka_parts *parts, struct kafka_loan *loan)
 {
-    if (loan->epoch == loan->part->epoch) {
-        (void)offsets_done(&loan->part->offsets, loan->message->offset);
-    }
+    /* Of a partition given away it changes nothing: that is not committed. */
+    (void)offsets_mark_done(&loan->part->offsets, loan->ticket);
     kafka_parts_drop(parts, loan);
 }
 
@@ -314,6 +363,25 @@ size_t kafka_parts_waiting(const struct kafka_parts *parts)
         }
     }
     return count;
+}
+
+/* --- committing ---------------------------------------------------------- */
+
+static void add_commit(struct kafka_part *part,
+                       rd_kafka_topic_partition_list_t *list)
+{
+    struct offsets_commit commit;
+    rd_kafka_topic_partition_t *row = rd_kafka_topic_partition_list_add(
+        list, part->lane->topic, part->partition);
+
+    offsets_commit_begin(&part->offsets, &commit);
+    row->offset = commit.offset;
+    /* With it, whoever begins here is told when the log was cut below. */
+    rd_kafka_topic_partition_set_leader_epoch(row, commit.epoch);
+    if (commit.text_len > 0) {
+        row->metadata = xstrndup(commit.text, commit.text_len);
+        row->metadata_size = commit.text_len;
+    }
 }
 
 rd_kafka_topic_partition_list_t *
@@ -336,9 +404,49 @@ kafka_parts_dirty(struct kafka_parts *parts,
             if (!list) {
                 list = rd_kafka_topic_partition_list_new((int)parts->count);
             }
-            rd_kafka_topic_partition_list_add(list, topic, part->partition)
-                ->offset = offsets_low(&part->offsets);
+            add_commit(part, list);
         }
     }
     return list;
+}
+
+/* Jobs must go on whatever a broker takes; less of what is finished survives a
+ * restart then. */
+static void take_less_text(struct kafka_parts *parts)
+{
+    struct kafka_part *part = NULL;
+
+    parts->text_max = parts->text_max > TEXT_LEAST ? parts->text_max / 2 : 0;
+    log_warn("the broker refuses the commit's metadata",
+             "trying_bytes=%zu remedy=\"offset.metadata.max.bytes=%d in the "
+             "broker's settings\"",
+             parts->text_max, OFFSETS_TEXT_MAX);
+    for (size_t i = 0; i < parts->lane_count; i++) {
+        DL_FOREACH(parts->lanes[i].parts, part)
+        {
+            offsets_set_text_max(&part->offsets, parts->text_max);
+        }
+    }
+}
+
+void kafka_parts_committed(struct kafka_parts *parts,
+                           const rd_kafka_topic_partition_list_t *list,
+                           rd_kafka_resp_err_t error)
+{
+    bool is_too_large = false;
+
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *row = &list->elems[i];
+        rd_kafka_resp_err_t why = error ? error : row->err;
+        struct kafka_part *part =
+            kafka_parts_find(parts, row->topic, row->partition);
+
+        is_too_large |= why == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE;
+        if (part) {
+            offsets_commit_end(&part->offsets, !why);
+        }
+    }
+    if (is_too_large) {
+        take_less_text(parts);
+    }
 }

@@ -7,8 +7,8 @@
  *
  * Happy path: _add on assignment, _take / _done / _drop per record, _remove on
  * revoke.
- * Failures: a log that was cut or made anew starts a new epoch of the
- * partition; records of older epochs come back without effect.
+ * Failures: a log that was cut or made anew is followed back to where it goes
+ * on; records on loan from beyond that come back without effect.
  * On close: a partition struct lives until its last record is given back. */
 #pragma once
 
@@ -26,10 +26,10 @@
 struct kafka_part {
     struct kafka_lane *lane;
     int32_t partition;
-    uint32_t epoch;           /* of the tracker: old loans do not count */
     rd_kafka_queue_t *queue;  /* NULL when the partition is not ours */
     rd_kafka_message_t *held; /* read, but beyond what may be tracked */
     struct offsets offsets;
+    bool is_stopped;   /* no room for what may finish; said once */
     size_t loans;      /* records not given back yet */
     uint64_t empty_at; /* kafka_parts.round when found empty */
     struct kafka_part *prev, *next;
@@ -47,15 +47,16 @@ struct kafka_lane {
 struct kafka_parts {
     struct kafka_lane *lanes;
     size_t lane_count;
-    size_t count;   /* partitions owned */
-    uint64_t round; /* see kafka_parts_look_again() */
+    size_t count;    /* partitions owned */
+    uint64_t round;  /* see kafka_parts_look_again() */
+    size_t text_max; /* characters of metadata the broker takes */
 };
 
 /* One record on loan. */
 struct kafka_loan {
     rd_kafka_message_t *message;
     struct kafka_part *part;
-    uint32_t epoch;
+    struct offsets_ticket ticket;
 };
 
 int kafka_parts_init(struct kafka_parts *parts, const struct config *config,
@@ -80,6 +81,9 @@ void kafka_parts_remove_all(struct kafka_parts *parts);
 void kafka_parts_look_again(struct kafka_parts *parts);
 /* NULL when nothing is waiting that may be taken. */
 struct kafka_loan *kafka_parts_take(struct kafka_parts *parts);
+/* The loan's job has begun. */
+void kafka_parts_started(struct kafka_parts *parts,
+                         const struct kafka_loan *loan);
 /* Both free the loan. */
 void kafka_parts_done(struct kafka_parts *parts, struct kafka_loan *loan);
 void kafka_parts_drop(struct kafka_parts *parts, struct kafka_loan *loan);
@@ -87,7 +91,12 @@ void kafka_parts_drop(struct kafka_parts *parts, struct kafka_loan *loan);
 size_t kafka_parts_waiting(const struct kafka_parts *parts);
 
 /* What is finished and the broker does not know: a list to commit, or NULL.
- * only: restrict to these partitions, or NULL for all. */
+ * only: restrict to these partitions, or NULL for all. One such commit at a
+ * time. */
 rd_kafka_topic_partition_list_t *
 kafka_parts_dirty(struct kafka_parts *parts,
                   const rd_kafka_topic_partition_list_t *only);
+/* The answer to it. */
+void kafka_parts_committed(struct kafka_parts *parts,
+                           const rd_kafka_topic_partition_list_t *list,
+                           rd_kafka_resp_err_t error);

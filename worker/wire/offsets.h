@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* offsets.h - which records of one partition are finished.
  *
- * Records are delivered in order and finished in any order. low is the next
- * offset to commit: everything below it is finished. Beyond it a ring bitmap
- * holds what is finished already. Pure: no clock, no Kafka. */
+ * Records are taken in order and finished in any order. low, the watermark, is
+ * the next offset to commit: everything below it is finished. What is finished
+ * beyond it goes into the commit's metadata (offsets_set.h), and who has the
+ * partition next skips it.
+ *
+ * Only what is not finished is kept: sizeof(struct offsets_entry), 32 bytes,
+ * per record in flight and nothing per finished one, however far the watermark
+ * lies behind. A set taken over from the owner before costs 16 bytes per run
+ * until the records have been passed.
+ *
+ * Happy path: _restore once, then per record _take, _mark_started, _mark_done;
+ * _commit_begin when _is_dirty, _commit_end with the answer.
+ * Failures: metadata that cannot be believed is not used, and says why. Offsets
+ * that go back mean a log that was cut or made anew: _rewind. The set would not
+ * fit any more: _can_take says no until older records finish.
+ *
+ * Pure: no clock (times are the caller's, any monotonic ms), no Kafka. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,39 +26,107 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "wire/offsets_set.h"
 
-/* Offsets between the oldest unfinished record and the newest delivered one.
- * One stuck job may hold up this many finished ones behind it; the bitmap is
- * then 32 KiB. */
-#define OFFSETS_SPAN_MAX 262144
+/* A record taken and not finished. */
+struct offsets_entry {
+    int64_t offset;
+    uint64_t since_ms; /* taken, or started */
+    int32_t epoch;     /* the leader's when the record was written; -1: ? */
+    uint32_t generation;
+    bool is_started;
+};
+
+/* What a commit told, or tells. */
+struct offsets_mark {
+    int64_t low;
+    uint64_t finished; /* records marked so far */
+};
 
 struct offsets {
-    int64_t low;       /* next offset to commit; -1 before the first record */
-    int64_t high;      /* highest delivered + 1 */
-    int64_t committed; /* what the broker is known to have; -1: unknown */
-    uint64_t *bits;    /* ring over [low, high): set = finished */
-    size_t capacity;   /* bits in the ring: a power of two, or 0 */
-    size_t in_flight;  /* delivered and not finished */
+    int64_t low;         /* next offset to commit; -1 before the first record */
+    int64_t next;        /* highest taken + 1; -1 before the first record */
+    int32_t epoch;       /* of the newest record taken */
+    uint32_t generation; /* + 1 with each rewind: old tickets do not count */
+    struct offsets_entry *entries; /* by offset; the first is at `first` */
+    size_t first, count, capacity;
+    struct offsets_set known; /* by the owner before us; what is not passed */
+    size_t known_first;       /* runs before this one are passed */
+    uint64_t finished;        /* records marked, for is_dirty */
+    uint64_t sidelined;
+    struct offsets_mark committed, sent;
+    bool is_sent;    /* a commit is under way */
+    size_t text_max; /* characters of metadata the broker takes */
+};
+
+/* Says which record is meant, even when the log was cut meanwhile and its
+ * offset is another record's now. */
+struct offsets_ticket {
+    int64_t offset;
+    uint32_t generation;
+};
+
+enum offsets_taken {
+    OFFSETS_TAKEN, /* to be run; the ticket is for mark_started and _done */
+    OFFSETS_KNOWN, /* finished by the owner before us: skip it */
+    OFFSETS_FULL,  /* would not fit: keep it and ask again; nothing changed */
+    OFFSETS_BACK,  /* lies before one already taken: _rewind, then again */
 };
 
 void offsets_init(struct offsets *o);
 void offsets_free(struct offsets *o); /* may be init'ed again */
 
-/* A record was read. Offsets never delivered between two records (transaction
- * markers, compaction) count as finished.
- * ERR_LIMIT: the span would pass OFFSETS_SPAN_MAX, nothing changed: keep the
- * record and stop reading until older ones finish.
- * ERR_INPUT: the offset lies before one already delivered: the log was cut or
- * made anew; begin again with a fresh tracker. */
-int offsets_deliver(struct offsets *o, int64_t offset, struct err *e) MUST_USE;
+/* Before the first record: the group's committed offset and its metadata.
+ * -1 says why the metadata is not used; the offset is, all the same. Its jobs
+ * beyond the watermark run again then, as without metadata. */
+int offsets_restore(struct offsets *o, int64_t low, const char *text,
+                    size_t len, struct err *e) MUST_USE;
 
-/* The record is finished. False (and no effect) when it was not in flight. */
-bool offsets_done(struct offsets *o, int64_t offset);
+/* May the next record be taken? Asked before it is read. */
+bool offsets_can_take(const struct offsets *o);
+/* epoch: the record's leader epoch, -1 when not known. Offsets that never come
+ * between two records (transaction markers, compaction) count as finished. */
+enum offsets_taken offsets_take(struct offsets *o, int64_t offset,
+                                int32_t epoch, uint64_t now_ms,
+                                struct offsets_ticket *out) MUST_USE;
+/* The log goes on from this offset: nothing at or past it was ever taken. What
+ * is in flight before it stays. The watermark may go back. */
+void offsets_rewind(struct offsets *o, int64_t offset);
+
+/* All three: false, and no effect, when the record is not in flight. */
+bool offsets_mark_started(struct offsets *o, struct offsets_ticket ticket,
+                          uint64_t now_ms);
+bool offsets_mark_done(struct offsets *o, struct offsets_ticket ticket);
+/* Done for the commit alone: its bytes were published elsewhere, and that was
+ * acknowledged. */
+bool offsets_sideline(struct offsets *o, struct offsets_ticket ticket);
 
 int64_t offsets_low(const struct offsets *o);
 size_t offsets_in_flight(const struct offsets *o);
-size_t offsets_span(const struct offsets *o); /* high - low */
+/* From the watermark to the newest record taken. */
+uint64_t offsets_span(const struct offsets *o);
+
+/* What holds the watermark. */
+struct offsets_holder {
+    struct offsets_ticket ticket;
+    uint64_t since_ms; /* as it was given; of start when started */
+    bool is_started;
+    uint64_t passed; /* offsets finished beyond it */
+};
+bool offsets_holder(const struct offsets *o, struct offsets_holder *out);
 
 /* Is there something the broker does not know yet? */
 bool offsets_is_dirty(const struct offsets *o);
-void offsets_set_committed(struct offsets *o, int64_t offset);
+
+struct offsets_commit {
+    int64_t offset;
+    int32_t epoch; /* for the commit's leader epoch; -1: not known */
+    size_t text_len;
+    char text[OFFSETS_TEXT_MAX + 1];
+};
+/* One commit at a time. Without _end it did not happen. */
+void offsets_commit_begin(struct offsets *o, struct offsets_commit *out);
+void offsets_commit_end(struct offsets *o, bool is_accepted);
+/* The broker takes so many characters only (at most OFFSETS_TEXT_MAX, which is
+ * where one begins). A set that does not fit any more is left out. */
+void offsets_set_text_max(struct offsets *o, size_t max);
