@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -429,6 +430,66 @@ static void ignores_what_is_no_request(void **state)
     expect_open_files(before);
 }
 
+static pid_t child_named(const char *name, pid_t of)
+{
+    char path[64];
+    char list[512];
+    char *rest = list;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)of,
+                   (int)of);
+    assert_true(fd_read_small(AT_FDCWD, path, list, sizeof(list)) > 0);
+    for (char *word; (word = strsep(&rest, " ")) != NULL;) {
+        char comm[32] = "";
+
+        (void)snprintf(path, sizeof(path), "/proc/%s/comm", word);
+        (void)fd_read_small(AT_FDCWD, path, comm, sizeof(comm));
+        if (strncmp(comm, name, strlen(name)) == 0) {
+            return (pid_t)strtol(word, NULL, 10);
+        }
+    }
+    return 0;
+}
+
+/* A box that is killed with its job unread must not leave it to the next. */
+static void leaves_no_job_to_the_next_box(void **state)
+{
+    struct launch_request first = honest();
+    struct launch_request second = honest();
+    struct launch_ended ended;
+    int fds[LAUNCH_FD_COUNT];
+    pid_t init = 0;
+
+    (void)state;
+    /* Of one of the two slots: which one shows when it does not answer. */
+    init = child_named("box-init", run.launcher);
+    assert_int_equal(kill(init, SIGSTOP), 0);
+    for (uint32_t slot = 0; slot < 2; slot++) {
+        memcpy(fds, good_fds, sizeof(fds));
+        fds[LAUNCH_FD_BUNDLE] = make_bundle("/usr/bin/false");
+        first.slot = slot;
+        first.seq = ++run.seq;
+        send_fds(&first, fds, LAUNCH_FD_COUNT);
+        close(fds[LAUNCH_FD_BUNDLE]);
+        struct pollfd p = {run.sock, POLLIN, 0};
+
+        if (poll(&p, 1, 1000) == 1) {
+            answer(&first, &ended); /* that of the other slot has run */
+            assert_int_equal(ended.report.wait_status, 1 << 8);
+            continue;
+        }
+        assert_int_equal(kill(init, SIGKILL), 0);
+        answer(&first, &ended);
+        assert_int_equal(ended.has_report, 0);
+        second.slot = slot;
+        second.seq = ++run.seq;
+        ask(&second, good_fds, &ended);
+        assert_int_equal(ended.has_report, 1);
+        assert_int_equal(ended.report.wait_status, 0);
+    }
+    expect_well();
+}
+
 /* Any number in any place. A request that happens to be honest runs. */
 static uint64_t next_random(uint64_t *seed)
 {
@@ -493,6 +554,7 @@ int main(void)
         CASE(refuses_an_odd_collection),
         CASE(survives_bundles_that_are_none),
         CASE(ignores_what_is_no_request),
+        CASE(leaves_no_job_to_the_next_box),
         CASE(answers_anything),
     };
 

@@ -440,15 +440,37 @@ static void on_report(struct slot *slot)
         if (n < 0 && e.kind == ERR_RETRY) {
             return;
         }
-        if (n == 0) {
-            /* Nobody is left at the other end: what it stood for is over. */
-            slot_process_drop_fd(slot, &slot->job_fd);
+        if (n == 0 && slot->box == 0) {
+            /* Nobody is left at the other end. With a box there is somebody,
+             * who has sent an empty packet. */
+            slot_process_end(slot);
             return;
         }
         if (n != sizeof(report) || !hear(slot, &report)) {
             kill_box(slot); /* a late word of an old box harms nobody else */
         }
     }
+}
+
+/* A box that is dead says no more, but what it said may still be queued: not
+ * to be taken for the words of the next one. What does not come to an end is
+ * ended with the socket. */
+#define QUEUED_MAX 1000
+
+static void forget_reports(struct slot *slot)
+{
+    struct box_report report;
+    struct err e;
+
+    for (int i = 0; slot->job_fd >= 0 && i < QUEUED_MAX; i++) {
+        ssize_t n =
+            ipc_recv(slot->job_fd, &report, sizeof(report), NULL, 0, &e);
+
+        if (n < 0 && e.kind == ERR_RETRY) {
+            return;
+        }
+    }
+    slot_process_end(slot);
 }
 
 static void reap_box(struct slot *slot, int flags)
@@ -470,9 +492,13 @@ static void reap_box(struct slot *slot, int flags)
     }
     on_report(slot); /* what it said before it died */
     slot->box = 0;
+    forget_reports(slot);
     slot_process_drop_fd(slot, &slot->box_pidfd);
     if (slot->state == SLOT_RUNNING) {
         tell_end(slot, &ru, status);
+        /* It may not have read its job, and the next box must not: other
+         * sockets, and so another process. */
+        slot_process_end(slot);
     } else if (slot->state != SLOT_ENDING && ++slot->failures >= FAILURES_MAX &&
                slot->has_job) {
         (void)err_set(&e, ERR_SYSTEM, "the box ended before it was ready");
@@ -541,7 +567,7 @@ static void end_running(struct slot *slot, uint64_t grace_us)
 
 void slot_stop(struct slot *slot, enum launch_stop why, uint64_t grace_us)
 {
-    if (slot->collect_us || slot->kill_at_us) {
+    if (slot->has_job && (slot->collect_us || slot->kill_at_us)) {
         /* The job is over, or was asked to be: no second reason. */
         if (grace_us == 0) {
             kill_box(slot);
