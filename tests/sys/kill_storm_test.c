@@ -217,6 +217,9 @@ static void rest(void)
 /* The slot's process and the box it has ready. */
 #define CHILDREN_PER_SLOT 2
 
+#define JOBS_AFTER_LOOKS 50
+#define JOBS_MS          50
+
 /* What a launcher without jobs holds once it holds no more. */
 static void learn(struct holdings *out)
 {
@@ -225,7 +228,14 @@ static void learn(struct holdings *out)
 
     rest();
     hold(out);
-    while (calm < CALM_LOOKS) {
+    for (unsigned looks = 1; calm < CALM_LOOKS; looks++) {
+        /* A slot of which three boxes in a row were killed makes the next one
+         * for a job: let some come. */
+        if (looks % JOBS_AFTER_LOOKS == 0) {
+            storm.tally->should_pause = 0;
+            world_wait_child(JOBS_MS);
+            rest();
+        }
         world_wait_child(LOOK_MS);
         hold(&now);
         calm = memcmp(&now, out, sizeof(now)) == 0 &&

@@ -443,7 +443,12 @@ static void on_report(struct slot *slot)
         if (n == 0 && slot->box == 0) {
             /* Nobody is left at the other end. With a box there is somebody,
              * who has sent an empty packet. */
-            slot_process_end(slot);
+            if (slot->state == SLOT_ASKED) {
+                on_control(slot); /* it may have made one before it died */
+            }
+            if (slot->box == 0) {
+                slot_process_end(slot);
+            }
             return;
         }
         if (n != sizeof(report) || !hear(slot, &report)) {
