@@ -34,7 +34,7 @@
 
 /* Boxes in a row that end before they are of use: then the job is told, and
  * none is made ahead until one was of use again. */
-#define FAILURES_MAX 3
+#define FAILURES_MAX 10
 
 static void advance(struct slot *slot);
 static void reap_box(struct slot *slot, int flags);
@@ -445,8 +445,7 @@ static void on_report(struct slot *slot)
              * who has sent an empty packet. */
             if (slot->state == SLOT_ASKED) {
                 on_control(slot); /* it may have made one before it died */
-            }
-            if (slot->box == 0) {
+            } else {
                 slot_process_end(slot);
             }
             return;
