@@ -222,6 +222,23 @@ static void counts_no_time_before_the_program(void **state)
     assert_string_equal(job.out, "done\n");
 }
 
+/* The same, and the program came to another limit while it still had time. */
+static void tells_the_limit_that_was_first(void **state)
+{
+    struct trial job = {
+        .code = "while :; do :; done", .wall_ms = 500, .limits = boxrun_limits};
+    uv_timer_t resume;
+
+    (void)state;
+    job.limits.cpu_time_ms = 50;
+    assert_int_equal(uv_timer_init(&trials.loop, &resume), 0);
+    assert_int_equal(uv_timer_start(&resume, on_resume, 700, 0), 0);
+    assert_int_equal(kill(trials.run.launcher, SIGSTOP), 0);
+    trial_run_one(&job);
+    assert_int_equal(job.ended.stop, LAUNCH_STOP_CPU);
+    assert_int_equal(job.stop, VERDICT_STOP_NONE);
+}
+
 /* ---- slots -------------------------------------------------------------- */
 
 static void runs_many_over_few_slots(void **state)
@@ -356,6 +373,7 @@ int main(void)
         CASE(ends_all_that_is_out_of_memory),
         CASE(counts_no_time_before_the_start),
         CASE(counts_no_time_before_the_program),
+        CASE(tells_the_limit_that_was_first),
         CASE(runs_many_over_few_slots),
         CASE(starts_nothing_without_a_slot),
         CASE(loses_no_kill_in_a_full_socket),

@@ -406,8 +406,9 @@ void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
     }
     struct slot *slot = &ex->slots[ended->slot];
 
-    /* Our clock ran before the program did: it may have made it in time. */
-    if (slot->stop == VERDICT_STOP_WALL && ended->stop == LAUNCH_STOP_NONE) {
+    /* Our clock ran before the program did: it may have made it in time, or
+     * come to another limit first. */
+    if (slot->stop == VERDICT_STOP_WALL && ended->stop != LAUNCH_STOP_ENGINE) {
         slot->stop = VERDICT_STOP_NONE;
     }
     (void)uv_timer_stop(&slot->timer);
