@@ -223,12 +223,20 @@ static void rest(void)
 /* What a launcher without jobs holds once it holds no more. */
 static void learn(struct holdings *out)
 {
+    uint64_t until_ms = clock_mono_ms() + PATIENCE_MS;
     struct holdings now;
     unsigned calm = 0;
 
     rest();
     hold(out);
     for (unsigned looks = 1; calm < CALM_LOOKS; looks++) {
+        if (clock_mono_ms() > until_ms) {
+            explain("a launcher without jobs does not come to rest");
+            fail_msg("children %u files %u tasks %u processes %u "
+                     "namespaces %u",
+                     out->children, out->open_files, out->cgroup_tasks,
+                     out->processes, out->namespaces);
+        }
         /* A slot of which three boxes in a row were killed makes the next one
          * for a job: let some come. */
         if (looks % JOBS_AFTER_LOOKS == 0) {
@@ -338,10 +346,17 @@ static void harass(unsigned count)
 static void end_worker(void)
 {
     enum kind kind = LAUNCHER + below(3);
+    uint64_t until_ms = clock_mono_ms() + PATIENCE_MS;
 
     /* It may not have forked its launcher yet. */
     do {
         pause_a_moment();
+        expect_no_error();
+        if (clock_mono_ms() > until_ms) {
+            explain("nobody is there to kill");
+            fail_msg("to kill: %s, launcher %d, is ready %d", kinds[kind].name,
+                     (int)storm.tally->launcher, storm.tally->is_ready);
+        }
     } while (!strike(kind));
     expect_nothing(kind);
 }
