@@ -508,7 +508,7 @@ static int run_all(const char *name, const char *cgroup)
 }
 
 /* In a process of its own. */
-static int run_all_as_ordinary_user(void)
+UNUSED static int run_all_as_ordinary_user(void)
 {
     int status = 0;
 
@@ -532,9 +532,15 @@ static int run_all_as_ordinary_user(void)
 
 int main(void)
 {
-    if (geteuid() != 0) {
-        return run_all("attacks without cgroups", "none");
-    }
-    int failed = run_all("attacks", "auto");
-    return failed + run_all_as_ordinary_user();
+    int failed = geteuid() == 0 ? run_all("attacks", "auto") : 0;
+
+#ifdef FORKYARD_SANITIZED
+    /* Without a cgroup the memory of box init counts as well, and a sanitized
+     * one has more than any job here may have. */
+    return failed;
+#else
+    return failed + (geteuid() == 0
+                         ? run_all_as_ordinary_user()
+                         : run_all("attacks without cgroups", "none"));
+#endif
 }

@@ -211,8 +211,7 @@ static const struct attack_row attack_rows[] = {
      TELLS(OPEN_FILES - 3, OPEN_FILES - 3)},
     /* what the kernel does for all */
     {IT("kernel", "spin"), ENDS(WALL, 0), .wall_ms = ENDLESS_MS},
-    {IT("kernel", "spin"), ENDS(CPU, 0), .cpu_time_ms = 200,
-     .needs_cpu_quota = true},
+    {IT("kernel", "spin"), ENDS(CPU, 0), .cpu_time_ms = 200},
     {IT("kernel", "yield_storm"), ENDS(WALL, 0), .wall_ms = ENDLESS_MS},
     {IT("kernel", "crowd_one_processor"), ENDS(WALL, 0), .wall_ms = ENDLESS_MS},
     {IT("kernel", "nap_storm"), ENDS(WALL, 0), .wall_ms = ENDLESS_MS,
