@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 #define CALL_TIMEOUT_MS 10000
 
@@ -155,6 +156,43 @@ int64_t mock_broker_committed(const struct mock_broker *mock, const char *group,
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(rk);
     return offset < 0 ? -1 : offset;
+}
+
+void mock_broker_commit(const struct mock_broker *mock, const char *group,
+                        const char *topic, int32_t partition, int64_t offset,
+                        const char *metadata)
+{
+    rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, mock->address, group);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *row =
+        rd_kafka_topic_partition_list_add(list, topic, partition);
+
+    row->offset = offset;
+    row->metadata_size = strlen(metadata);
+    row->metadata = xstrndup(metadata, row->metadata_size);
+    assert_int_equal(rd_kafka_commit(rk, list, 0), 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(rk);
+}
+
+void mock_broker_record_requests(struct mock_broker *mock)
+{
+    rd_kafka_mock_start_request_tracking(mock->cluster);
+}
+
+size_t mock_broker_requests(const struct mock_broker *mock, int16_t key)
+{
+    size_t all = 0;
+    size_t count = 0;
+    rd_kafka_mock_request_t **requests =
+        rd_kafka_mock_get_requests(mock->cluster, &all);
+
+    for (size_t i = 0; i < all; i++) {
+        count += rd_kafka_mock_request_api_key(requests[i]) == key;
+    }
+    rd_kafka_mock_request_destroy_array(requests, all);
+    return count;
 }
 
 static void on_deadline(uv_timer_t *timer)

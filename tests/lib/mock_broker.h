@@ -46,6 +46,14 @@ void mock_broker_flush(struct mock_broker *mock);
 int64_t mock_broker_committed(const struct mock_broker *mock, const char *group,
                               const char *topic, int32_t partition);
 
+/* What another program might have committed, by a client of its own. */
+void mock_broker_commit(const struct mock_broker *mock, const char *group,
+                        const char *topic, int32_t partition, int64_t offset,
+                        const char *metadata);
+/* Requests of this kind (Kafka's number) since they are recorded. */
+void mock_broker_record_requests(struct mock_broker *mock);
+size_t mock_broker_requests(const struct mock_broker *mock, int16_t key);
+
 /* Runs the loop until is_true(arg). */
 void mock_broker_run(uv_loop_t *loop, bool (*is_true)(void *arg), void *arg);
 /* Runs what is left (closing handles) and closes the loop. */

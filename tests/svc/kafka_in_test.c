@@ -17,6 +17,8 @@
 
 #define JOBS      "forkyard.jobs.default"
 #define TAKEN_MAX 4000
+/* Less than a goodbye that nobody answers, and much more than one needs. */
+#define CLOSE_SOON_MS 6000
 
 /* A worker as the engine would be: takes while it has a free slot. */
 struct worker {
@@ -274,6 +276,205 @@ static void test_restart_gets_the_unfinished(void **state)
     assert_int_equal(w->taken[0].offset, 3);
     assert_int_equal(w->taken[2].offset, 5);
     assert_int_equal(kafka_in_waiting(w->in), 0);
+    worker_close(w);
+    teardown(&mock, &loop);
+}
+
+/* What the owner before finished behind an unfinished job is not given out
+ * again, and the next commit still says so. */
+static void restart_skips(const char *protocol)
+{
+    const size_t done[] = {1, 3, 4};
+    const int64_t expected[] = {0, 2, 5};
+    struct mock_broker mock;
+    uv_loop_t loop;
+    struct worker *w = NULL;
+
+    setup(&mock, &loop, 1);
+    produce_numbers(&mock, JOBS, 0, 6);
+    for (int life = 0; life < 3; life++) {
+        w = worker_new(&mock, &loop, "default");
+        if (!strcmp(protocol, "classic")) {
+            use_classic(w);
+        }
+        worker_open(w);
+        run_until(w, has_taken, life == 0 ? 6 : ARRAY_LEN(expected));
+        for (size_t i = 0; life == 0 && i < ARRAY_LEN(done); i++) {
+            worker_done(w, done[i]);
+        }
+        for (size_t i = 0; life > 0 && i < ARRAY_LEN(expected); i++) {
+            assert_int_equal(w->taken[i].offset, expected[i]);
+        }
+        assert_int_equal(kafka_in_waiting(w->in), 0);
+        worker_close(w);
+    }
+    assert_int_equal(mock_broker_committed(&mock, "forkyard", JOBS, 0), 0);
+    teardown(&mock, &loop);
+}
+
+static void test_restart_skips_the_finished(void **state)
+{
+    (void)state;
+    restart_skips("consumer");
+}
+
+static void test_restart_skips_the_finished_classic(void **state)
+{
+    (void)state;
+    restart_skips("classic");
+}
+
+static void metadata_is_not_used(const char *text)
+{
+    struct mock_broker mock;
+    uv_loop_t loop;
+    struct worker *w = NULL;
+
+    setup(&mock, &loop, 1);
+    produce_numbers(&mock, JOBS, 0, 4);
+    mock_broker_commit(&mock, "forkyard", JOBS, 0, 1, text);
+    w = worker_new(&mock, &loop, "default");
+    worker_open(w);
+    run_until(w, has_taken, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(w->taken[i].offset, i + 1);
+    }
+    worker_close(w);
+    teardown(&mock, &loop);
+}
+
+static void test_metadata_not_believed(void **state)
+{
+    const char *texts[] = {"", "fy1.", "fy1.AAAA", "another program's",
+                           "fy2.AQABBQ=="};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        metadata_is_not_used(texts[i]);
+    }
+}
+
+/* More finished records in a row than one turn of the loop skips. */
+static void test_many_are_skipped(void **state)
+{
+    enum { MANY = 3500 };
+    struct mock_broker mock;
+    uv_loop_t loop;
+    struct worker *w = NULL;
+
+    (void)state;
+    setup(&mock, &loop, 1);
+    produce_numbers(&mock, JOBS, 0, MANY);
+    w = worker_new(&mock, &loop, "default");
+    worker_open(w);
+    run_until(w, has_taken, MANY);
+    for (size_t i = 1; i < MANY - 1; i++) {
+        worker_done(w, i);
+    }
+    worker_close(w);
+    w = worker_new(&mock, &loop, "default");
+    worker_open(w);
+    run_until(w, has_taken, 2);
+    assert_int_equal(w->taken[0].offset, 0);
+    assert_int_equal(w->taken[1].offset, MANY - 1);
+    worker_done(w, 0);
+    worker_done(w, 1);
+    worker_close(w);
+    assert_int_equal(mock_broker_committed(&mock, "forkyard", JOBS, 0), MANY);
+    teardown(&mock, &loop);
+}
+
+#define OFFSET_FETCH 9 /* Kafka's number of the request */
+
+static void test_start_is_asked_for_again(void **state)
+{
+    struct mock_broker mock;
+    uv_loop_t loop;
+    struct worker *w = NULL;
+
+    (void)state;
+    setup(&mock, &loop, 2);
+    produce_numbers(&mock, JOBS, 0, 2);
+    mock_broker_commit(&mock, "forkyard", JOBS, 0, 1, "");
+    rd_kafka_mock_push_request_errors(
+        mock.cluster, OFFSET_FETCH, 2,
+        RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT);
+    w = worker_new(&mock, &loop, "default");
+    worker_open(w);
+    run_until(w, has_taken, 1);
+    assert_int_equal(w->taken[0].offset, 1);
+    assert_int_equal(kafka_in_assigned(w->in), 2);
+    worker_close(w);
+    teardown(&mock, &loop);
+}
+
+static bool has_refused(void *arg)
+{
+    struct commit_wait *wait = arg;
+
+    return mock_broker_requests(wait->mock, OFFSET_FETCH) > 0;
+}
+
+/* The group waits for an assignment that waits for an answer. */
+static void test_close_while_asking(void **state)
+{
+    struct mock_broker mock;
+    struct commit_wait wait = {.mock = &mock};
+    uv_loop_t loop;
+    struct worker *w = NULL;
+    uint64_t start_ms = 0;
+
+    (void)state;
+    setup(&mock, &loop, 1);
+    mock_broker_record_requests(&mock);
+    rd_kafka_mock_push_request_errors(
+        mock.cluster, OFFSET_FETCH, 4,
+        RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+    w = worker_new(&mock, &loop, "default");
+    worker_open(w);
+    mock_broker_run(&loop, has_refused, &wait);
+    assert_int_equal(kafka_in_assigned(w->in), 0);
+    start_ms = clock_mono_ms();
+    worker_close(w);
+    assert_true(clock_mono_ms() - start_ms < CLOSE_SOON_MS);
+    teardown(&mock, &loop);
+}
+
+/* A committed offset that the log does not have: that partition stands still,
+ * the other one goes on, and the commit stays as it is. */
+static void test_offset_not_in_the_log(void **state)
+{
+    struct mock_broker mock;
+    uv_loop_t loop;
+    struct worker *w = NULL;
+
+    (void)state;
+    setup(&mock, &loop, 2);
+    mock_broker_commit(&mock, "forkyard", JOBS, 0, 100, "");
+    produce_numbers(&mock, JOBS, 0, 3);
+    produce_numbers(&mock, JOBS, 1, 3);
+    w = worker_new(&mock, &loop, "default");
+    worker_open(w);
+    run_until(w, has_taken, 3);
+    mock_broker_produce(&mock, JOBS, 1, NULL, "x", NULL);
+    run_until(w, has_taken, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(w->taken[i].partition, 1);
+        worker_done(w, i);
+    }
+    worker_close(w);
+    assert_int_equal(mock_broker_committed(&mock, "forkyard", JOBS, 0), 100);
+
+    w = worker_new(&mock, &loop, "default");
+    mock_broker_set(&w->config, "kafka.auto.offset.reset", "earliest");
+    worker_open(w);
+    run_until(w, has_taken, 3);
+    assert_int_equal(w->taken[0].partition, 0);
+    assert_int_equal(w->taken[0].offset, 0);
     worker_close(w);
     teardown(&mock, &loop);
 }
@@ -548,6 +749,13 @@ int main(void)
         cmocka_unit_test(test_round_trip_classic),
         cmocka_unit_test(test_commit_passes_only_finished),
         cmocka_unit_test(test_restart_gets_the_unfinished),
+        cmocka_unit_test(test_restart_skips_the_finished),
+        cmocka_unit_test(test_restart_skips_the_finished_classic),
+        cmocka_unit_test(test_metadata_not_believed),
+        cmocka_unit_test(test_many_are_skipped),
+        cmocka_unit_test(test_start_is_asked_for_again),
+        cmocka_unit_test(test_close_while_asking),
+        cmocka_unit_test(test_offset_not_in_the_log),
         cmocka_unit_test(test_queues_by_weight),
         cmocka_unit_test(test_partitions_in_turn),
         cmocka_unit_test(test_no_record_is_forgotten),

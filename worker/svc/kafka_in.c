@@ -14,7 +14,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "svc/kafka_conf.h"
+#include "svc/kafka_in_conf.h"
 #include "svc/kafka_parts.h"
+#include "svc/kafka_start.h"
 #include "svc/kafka_wake.h"
 
 /* Bounds the revoke callback, inside max.poll.interval.ms. */
@@ -25,15 +27,13 @@
  * past max.poll.interval.ms the group would throw us out. */
 #define TICK_MS 500
 
-#define FETCH_MAX_BYTES       8388608
-#define FETCH_PARTITION_BYTES 262144
-#define RECEIVE_MAX_BYTES     100000000 /* librdkafka's default */
-
 struct kafka_in {
     rd_kafka_t *rk;
     struct kafka_wake *wake;
     rd_kafka_queue_t *main_queue;
     rd_kafka_queue_t *commit_queue;
+    struct kafka_start *start;
+    int64_t start_without; /* offset where the group has none: see config */
     uv_timer_t *commit_timer;
     uv_timer_t *tick_timer;
     struct kafka_in_callbacks callbacks;
@@ -42,34 +42,6 @@ struct kafka_in {
     bool is_paused;
     bool is_committing;
     bool has_failed;
-};
-
-/* What sits in one worker's memory cannot run in another one: prefetch little,
- * and do not sleep a second (the default) once the little is there. */
-static const struct kafka_conf_row in_rows[] = {
-    {"enable.auto.commit", "false"},
-    {"enable.auto.offset.store", "false"},
-    /* a group without offsets starts at the first job: none is skipped */
-    {"auto.offset.reset", "earliest"},
-    {"isolation.level", "read_committed"},
-    {"queued.min.messages", "16"},
-    {"queued.max.messages.kbytes", "4096"},
-    {"fetch.queue.backoff.ms", "5"},
-    {"fetch.error.backoff.ms", "50"},
-    {"fetch.wait.max.ms", "50"},
-    {"topic.metadata.refresh.interval.ms", "10000"},
-    /* how long the group waits for a member that hangs; nothing here blocks */
-    {"max.poll.interval.ms", "60000"},
-    {NULL, NULL},
-};
-
-/* With group.protocol=consumer (KIP-848) these are the broker's business, and
- * librdkafka refuses them. */
-static const struct kafka_conf_row classic_rows[] = {
-    {"partition.assignment.strategy", "cooperative-sticky"},
-    {"session.timeout.ms", "10000"},
-    {"heartbeat.interval.ms", "3000"},
-    {NULL, NULL},
 };
 
 static void fail(struct kafka_in *in, enum err_kind kind, const char *text)
@@ -173,19 +145,69 @@ static void log_error_object(const char *what, rd_kafka_error_t *error)
     }
 }
 
-static void on_assign(struct kafka_in *in,
-                      rd_kafka_topic_partition_list_t *list, bool is_eager)
+/* Only where they begin: the metadata is ours alone. */
+static rd_kafka_topic_partition_list_t *
+begin_at(const struct kafka_in *in,
+         const rd_kafka_topic_partition_list_t *committed)
 {
-    for (int i = 0; i < list->cnt; i++) {
-        kafka_parts_add(&in->parts, in->rk, in->wake, list->elems[i].topic,
-                        list->elems[i].partition);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(committed->cnt);
+
+    for (int i = 0; i < committed->cnt; i++) {
+        const rd_kafka_topic_partition_t *from = &committed->elems[i];
+        rd_kafka_topic_partition_t *row = rd_kafka_topic_partition_list_add(
+            list, from->topic, from->partition);
+
+        row->offset = from->offset >= 0 ? from->offset : in->start_without;
+        rd_kafka_topic_partition_set_leader_epoch(
+            row, rd_kafka_topic_partition_get_leader_epoch(from));
     }
-    if (is_eager) {
+    return list;
+}
+
+static void take_partitions(struct kafka_in *in,
+                            rd_kafka_topic_partition_list_t *list)
+{
+    if (!strcmp(rd_kafka_rebalance_protocol(in->rk), "EAGER")) {
         (void)rd_kafka_assign(in->rk, list);
         return;
     }
     log_error_object("cannot take partitions",
                      rd_kafka_incremental_assign(in->rk, list));
+}
+
+static void say_assigned(struct kafka_in *in, char change, int count)
+{
+    log_debug("assignment", "change=%c%d partitions=%zu", change, count,
+              in->parts.count);
+    in->callbacks.on_assigned(in->parts.count, in->callbacks.arg);
+}
+
+/* The group waits for rd_kafka_assign() and tells us nothing else until then;
+ * heartbeats go on meanwhile. */
+static void on_start_known(rd_kafka_topic_partition_list_t *committed,
+                           void *arg)
+{
+    struct kafka_in *in = arg;
+    rd_kafka_topic_partition_list_t *list = begin_at(in, committed);
+
+    for (int i = 0; i < committed->cnt; i++) {
+        kafka_parts_add(&in->parts, in->rk, in->wake, &committed->elems[i]);
+    }
+    take_partitions(in, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    say_assigned(in, '+', committed->cnt);
+}
+
+/* Nothing is known of an empty list, and there is nothing to ask. */
+static void on_assign(struct kafka_in *in,
+                      rd_kafka_topic_partition_list_t *list)
+{
+    if (list->cnt == 0) {
+        on_start_known(list, in);
+    } else {
+        kafka_start_ask(in->start, list);
+    }
 }
 
 static void on_revoke(struct kafka_in *in,
@@ -219,14 +241,11 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     bool is_eager = !strcmp(rd_kafka_rebalance_protocol(rk), "EAGER");
 
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        on_assign(in, list, is_eager);
-    } else {
-        on_revoke(in, list, is_eager);
+        on_assign(in, list);
+        return;
     }
-    log_debug("assignment", "change=%s%d partitions=%zu",
-              code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? "+" : "-",
-              list->cnt, in->parts.count);
-    in->callbacks.on_assigned(in->parts.count, in->callbacks.arg);
+    on_revoke(in, list, is_eager);
+    say_assigned(in, '-', list->cnt);
 }
 
 /* --- the loop ------------------------------------------------------------ */
@@ -271,6 +290,7 @@ static void on_wake(void *arg)
 
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
+    kafka_start_serve(in->start);
     kafka_parts_look_again(&in->parts);
     if (!in->is_paused) {
         in->callbacks.on_ready(in->callbacks.arg);
@@ -283,6 +303,7 @@ static void on_tick(uv_timer_t *timer)
 
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
+    kafka_start_tick(in->start);
 }
 
 /* --- records ------------------------------------------------------------- */
@@ -365,9 +386,15 @@ size_t kafka_in_waiting(const struct kafka_in *in)
 static void leave_group(struct kafka_in *in)
 {
     uint64_t deadline_ms = clock_mono_ms() + CLOSE_TIMEOUT_MS;
+    rd_kafka_topic_partition_list_t *asked = kafka_start_forget(in->start);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(in->rk);
-    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(in->rk, queue);
+    rd_kafka_error_t *error = NULL;
 
+    if (asked) { /* the client waits for an answer to it */
+        take_partitions(in, asked);
+        rd_kafka_topic_partition_list_destroy(asked);
+    }
+    error = rd_kafka_consumer_close_queue(in->rk, queue);
     while (!error && !rd_kafka_consumer_closed(in->rk) &&
            clock_mono_ms() < deadline_ms) {
         rd_kafka_message_t *m = rd_kafka_consume_queue(queue, CLOSE_POLL_MS);
@@ -423,65 +450,13 @@ void kafka_in_close(struct kafka_in *in)
     kafka_parts_free(&in->parts);
     close_queue(in->main_queue);
     close_queue(in->commit_queue);
+    kafka_start_close(in->start);
     kafka_conf_destroy(in->rk);
     kafka_wake_close(in->wake);
     free(in);
 }
 
 /* --- open ---------------------------------------------------------------- */
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int set_sizes(rd_kafka_conf_t *conf, const struct config *config,
-                     struct err *e)
-{
-    uint64_t fetch_bytes = larger(
-        FETCH_MAX_BYTES, config->job_max_bytes + KAFKA_CONF_OVERHEAD_BYTES);
-
-    /* A record larger than a partition's share is still sent, alone (KIP-74):
-     * the share only keeps one busy partition from filling the memory. */
-    if (kafka_conf_number(conf, config, "fetch.message.max.bytes",
-                          FETCH_PARTITION_BYTES, e) < 0 ||
-        kafka_conf_number(conf, config, "fetch.max.bytes", fetch_bytes, e) <
-            0 ||
-        kafka_conf_number(conf, config, "receive.message.max.bytes",
-                          larger(RECEIVE_MAX_BYTES, fetch_bytes + 1048576),
-                          e) < 0) {
-        return -1;
-    }
-    return 0;
-}
-
-static int make_conf(const struct config *config, rd_kafka_conf_t **out,
-                     struct err *e)
-{
-    const char *protocol = config_kafka_get(config, "group.protocol");
-    struct kafka_conf_row rows[ARRAY_LEN(in_rows) + ARRAY_LEN(classic_rows)];
-    bool is_classic = !protocol || strcmp(protocol, "consumer") != 0;
-    size_t count = 0;
-
-    for (size_t i = 0; in_rows[i].name; i++) {
-        rows[count++] = in_rows[i];
-    }
-    for (size_t i = 0; is_classic && classic_rows[i].name; i++) {
-        rows[count++] = classic_rows[i];
-    }
-    rows[count++] = (struct kafka_conf_row){"group.id", config->topics_group};
-    rows[count] = (struct kafka_conf_row){NULL, NULL};
-    if (kafka_conf_new(config, rows, out, e) < 0) {
-        return -1;
-    }
-    if (set_sizes(*out, config, e) < 0) {
-        rd_kafka_conf_destroy(*out);
-        return -1;
-    }
-    rd_kafka_conf_set_rebalance_cb(*out, on_rebalance);
-    rd_kafka_conf_set_error_cb(*out, on_error);
-    return 0;
-}
 
 static int subscribe(struct kafka_in *in, struct err *e)
 {
@@ -520,14 +495,21 @@ static int open_client(struct kafka_in *in, const struct config *config,
 
     if (kafka_parts_init(&in->parts, config, e) < 0 ||
         kafka_wake_open(loop, on_wake, in, &in->wake, e) < 0 ||
-        make_conf(config, &conf, e) < 0 ||
-        kafka_conf_client(conf, RD_KAFKA_CONSUMER, in, &in->rk, e) < 0) {
+        kafka_in_conf(config, &conf, e) < 0) {
+        return -1;
+    }
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    if (kafka_conf_client(conf, RD_KAFKA_CONSUMER, in, &in->rk, e) < 0) {
         return -1;
     }
     /* errors and logs through the one queue that is polled anyway */
     (void)rd_kafka_poll_set_consumer(in->rk);
     in->commit_queue = rd_kafka_queue_new(in->rk);
     kafka_wake_watch(in->wake, in->commit_queue);
+    in->start = kafka_start_open(in->rk, config->topics_group, in->wake,
+                                 on_start_known, in);
+    in->start_without = kafka_in_start_without(config);
     if (subscribe(in, e) < 0) {
         return -1;
     }

@@ -16,6 +16,8 @@
 
 /* A finished set that is shorter says too little to be worth a try. */
 #define TEXT_LEAST 64
+/* Of records that need no run; then the loop has its turn. */
+#define SKIPS_PER_TURN 1000
 
 int kafka_parts_init(struct kafka_parts *parts, const struct config *config,
                      struct err *e)
@@ -78,22 +80,43 @@ struct kafka_part *kafka_parts_find(struct kafka_parts *parts,
 
 /* --- coming and going ---------------------------------------------------- */
 
-void kafka_parts_add(struct kafka_parts *parts, rd_kafka_t *rk,
-                     struct kafka_wake *wake, const char *topic,
-                     int32_t partition)
+/* Metadata that cannot be believed costs runs, never jobs. */
+static void restore(struct kafka_part *part,
+                    const rd_kafka_topic_partition_t *committed)
 {
+    struct err e;
+
+    if (committed->offset < 0) {
+        return; /* the group has none: the first record is the start */
+    }
+    if (offsets_restore(&part->offsets, committed->offset, committed->metadata,
+                        committed->metadata_size, &e) < 0) {
+        log_warn("metadata of the committed offset not used; jobs that "
+                 "finished beyond it run again",
+                 "topic=%s partition=%" PRId32 " offset=%" PRId64 " error=%s",
+                 part->lane->topic, part->partition, committed->offset, e.msg);
+    }
+}
+
+void kafka_parts_add(struct kafka_parts *parts, rd_kafka_t *rk,
+                     struct kafka_wake *wake,
+                     const rd_kafka_topic_partition_t *committed)
+{
+    const char *topic = committed->topic;
     struct kafka_lane *lane = kafka_parts_lane(parts, topic);
     struct kafka_part *part = NULL;
 
-    if (!lane || kafka_parts_find(parts, topic, partition)) {
+    if (!lane || kafka_parts_find(parts, topic, committed->partition)) {
         return;
     }
     part = xcalloc(1, sizeof(*part));
     part->lane = lane;
-    part->partition = partition;
+    part->partition = committed->partition;
+    part->wake = wake;
     offsets_init(&part->offsets);
     offsets_set_text_max(&part->offsets, parts->text_max);
-    part->queue = rd_kafka_queue_get_partition(rk, topic, partition);
+    restore(part, committed);
+    part->queue = rd_kafka_queue_get_partition(rk, topic, part->partition);
     if (part->queue) {
         rd_kafka_queue_forward(part->queue, NULL);
         kafka_wake_watch(wake, part->queue);
@@ -112,6 +135,11 @@ static void free_when_idle(struct kafka_part *part)
 
 void kafka_parts_remove(struct kafka_parts *parts, struct kafka_part *part)
 {
+    if (part->skipped > 0) {
+        log_info("records skipped that were finished before",
+                 "topic=%s partition=%" PRId32 " count=%" PRIu64,
+                 part->lane->topic, part->partition, part->skipped);
+    }
     DL_DELETE(part->lane->parts, part);
     parts->count--;
     if (part->held) {
@@ -189,6 +217,27 @@ static void say_stopped(struct kafka_part *part)
              clock_mono_ms() - holder.since_ms, holder.passed);
 }
 
+/* A committed offset that the log does not have any more stops the partition:
+ * going on elsewhere would skip jobs, and nobody would know. */
+static void say_error(const struct kafka_part *part,
+                      const rd_kafka_message_t *message)
+{
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+        log_error("partition stopped: its committed offset is not in the log",
+                  "topic=%s partition=%" PRId32 " offset=%" PRId64
+                  " error=%s remedy=see whether jobs were deleted "
+                  "(retention.ms of the topic); to go on with the oldest that "
+                  "is there, restart with kafka.auto.offset.reset: earliest",
+                  part->lane->topic, part->partition,
+                  offsets_low(&part->offsets),
+                  rd_kafka_message_errstr(message));
+        return;
+    }
+    log_warn("partition error", "topic=%s partition=%" PRId32 " error=%s",
+             part->lane->topic, part->partition,
+             rd_kafka_message_errstr(message));
+}
+
 /* The next real record of a partition's queue, NULL when there is none. */
 static rd_kafka_message_t *fetch(struct kafka_parts *parts,
                                  struct kafka_part *part)
@@ -207,9 +256,7 @@ static rd_kafka_message_t *fetch(struct kafka_parts *parts,
         if (!message->err) {
             return message;
         }
-        log_warn("partition error", "topic=%s partition=%" PRId32 " error=%s",
-                 part->lane->topic, part->partition,
-                 rd_kafka_message_errstr(message));
+        say_error(part, message);
         rd_kafka_message_destroy(message);
     }
 }
@@ -228,28 +275,41 @@ static struct kafka_loan *lend(struct kafka_part *part,
     return loan;
 }
 
-/* NULL when no record may be taken now. */
-static struct kafka_loan *next_loan(struct kafka_parts *parts,
-                                    struct kafka_part *part)
+/* The next record that is not finished yet, and its ticket; NULL when none may
+ * be taken now. */
+static rd_kafka_message_t *next_unfinished(struct kafka_parts *parts,
+                                           struct kafka_part *part,
+                                           struct offsets_ticket *out)
 {
     rd_kafka_message_t *message = part->held;
-    struct offsets_ticket ticket;
 
     part->held = NULL;
-    if (!message && !offsets_can_take(&part->offsets)) {
-        say_stopped(part);
-        return NULL;
+    for (unsigned i = 0; i < SKIPS_PER_TURN; i++) {
+        enum offsets_taken taken = OFFSETS_FULL;
+
+        if (!message && !offsets_can_take(&part->offsets)) {
+            say_stopped(part);
+            return NULL;
+        }
+        message = message ? message : fetch(parts, part);
+        if (!message) {
+            return NULL;
+        }
+        taken = track(part, message, out);
+        if (taken == OFFSETS_TAKEN) {
+            return message;
+        }
+        if (taken == OFFSETS_FULL) {
+            say_stopped(part);
+            part->held = message;
+            return NULL;
+        }
+        rd_kafka_message_destroy(message);
+        message = NULL;
+        part->skipped++;
     }
-    message = message ? message : fetch(parts, part);
-    if (!message) {
-        return NULL;
-    }
-    if (track(part, message, &ticket) != OFFSETS_TAKEN) {
-        say_stopped(part);
-        part->held = message;
-        return NULL;
-    }
-    return lend(part, message, ticket);
+    kafka_wake_fire(part->wake);
+    return NULL;
 }
 
 /* Partitions in turn: who gave a record, or had none, goes to the end. */
@@ -259,13 +319,14 @@ static struct kafka_loan *take_from(struct kafka_parts *parts,
     struct kafka_part *last = lane->parts ? lane->parts->prev : NULL;
 
     for (struct kafka_part *part = lane->parts; part; part = lane->parts) {
-        struct kafka_loan *loan = next_loan(parts, part);
+        struct offsets_ticket ticket;
+        rd_kafka_message_t *message = next_unfinished(parts, part, &ticket);
 
         /* the list's head moves on; the ring order stays */
         DL_DELETE(lane->parts, part);
         DL_APPEND(lane->parts, part);
-        if (loan) {
-            return loan;
+        if (message) {
+            return lend(part, message, ticket);
         }
         if (part == last) {
             break;
@@ -417,10 +478,11 @@ static void take_less_text(struct kafka_parts *parts)
     struct kafka_part *part = NULL;
 
     parts->text_max = parts->text_max > TEXT_LEAST ? parts->text_max / 2 : 0;
-    log_warn("the broker refuses the commit's metadata",
-             "trying_bytes=%zu remedy=\"offset.metadata.max.bytes=%d in the "
-             "broker's settings\"",
-             parts->text_max, OFFSETS_TEXT_MAX);
+    log_warn(
+        "the broker refuses the commit's metadata",
+        "trying_bytes=%zu remedy=set offset.metadata.max.bytes to %d in the "
+        "broker's settings",
+        parts->text_max, OFFSETS_TEXT_MAX);
     for (size_t i = 0; i < parts->lane_count; i++) {
         DL_FOREACH(parts->lanes[i].parts, part)
         {

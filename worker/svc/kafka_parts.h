@@ -32,6 +32,8 @@ struct kafka_part {
     bool is_stopped;   /* no room for what may finish; said once */
     size_t loans;      /* records not given back yet */
     uint64_t empty_at; /* kafka_parts.round when found empty */
+    uint64_t skipped;  /* records that the owner before us had finished */
+    struct kafka_wake *wake;
     struct kafka_part *prev, *next;
 };
 
@@ -69,10 +71,10 @@ struct kafka_part *kafka_parts_find(struct kafka_parts *parts,
                                     const char *topic, int32_t partition);
 
 /* Before rd_kafka_incremental_assign(): records must find the queue already
- * taken out of the main one. */
+ * taken out of the main one. committed: what the group knows of it. */
 void kafka_parts_add(struct kafka_parts *parts, rd_kafka_t *rk,
-                     struct kafka_wake *wake, const char *topic,
-                     int32_t partition);
+                     struct kafka_wake *wake,
+                     const rd_kafka_topic_partition_t *committed);
 void kafka_parts_remove(struct kafka_parts *parts, struct kafka_part *part);
 void kafka_parts_remove_all(struct kafka_parts *parts);
 
