@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "svc/kafka_conf.h"
 #include "svc/kafka_wake.h"
 
@@ -24,6 +25,7 @@ struct kafka_out {
     enum kafka_out_class class;
     size_t pending;
     uint64_t lost;
+    char trouble[256];
 };
 
 /* Who waits for a record. */
@@ -123,9 +125,13 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m,
 
 static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 {
+    struct kafka_out *out = opaque;
     char why[256];
 
-    (void)opaque;
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        /* that one gives no reason, and comes after those that do */
+        (void)str_copy(out->trouble, sizeof(out->trouble), text);
+    }
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
         /* every further record is answered with this error */
         (void)rd_kafka_fatal_error(rk, why, sizeof(why));
@@ -225,6 +231,11 @@ size_t kafka_out_pending(const struct kafka_out *out)
 uint64_t kafka_out_lost(const struct kafka_out *out)
 {
     return out->lost;
+}
+
+const char *kafka_out_trouble(const struct kafka_out *out)
+{
+    return out->trouble;
 }
 
 bool kafka_out_has_failed(const struct kafka_out *out)

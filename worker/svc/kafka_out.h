@@ -60,6 +60,9 @@ int kafka_out_send(struct kafka_out *out, const struct kafka_record *record,
 void kafka_out_poll(struct kafka_out *out, int timeout_ms);
 size_t kafka_out_pending(const struct kafka_out *out);
 uint64_t kafka_out_lost(const struct kafka_out *out); /* fire-and-forget */
+/* What a connection last complained about, "" when none did: the reason behind
+ * a record that timed out. Known after a poll. */
+const char *kafka_out_trouble(const struct kafka_out *out);
 /* The client has given up for good, e.g. fenced: nothing more goes out by it.
  * Only a new client, so a new worker, can. */
 bool kafka_out_has_failed(const struct kafka_out *out);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "svc/kafka_conf.h"
 
 #define QUERY_TIMEOUT_MS 10000
@@ -41,6 +42,7 @@ struct kafka_tail {
     size_t last_topic; /* of the last message */
     int32_t behind;    /* partitions not yet at their end */
     bool all_started;
+    char trouble[256];
 };
 
 static const struct kafka_conf_row tail_rows[] = {
@@ -57,8 +59,13 @@ static const struct kafka_conf_row tail_rows[] = {
 
 static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 {
+    struct kafka_tail *tail = opaque;
+
     (void)rk;
-    (void)opaque;
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        /* that one gives no reason, and comes after those that do */
+        (void)str_copy(tail->trouble, sizeof(tail->trouble), text);
+    }
     kafka_conf_log_error(code, text);
 }
 
@@ -177,6 +184,17 @@ static int open_client(struct kafka_tail *tail, const struct config *config,
     return 0;
 }
 
+/* "Broker transport failure" has a reason, which came another way. */
+static void add_trouble(struct kafka_tail *tail, struct err *e)
+{
+    if (tail->rk) {
+        (void)rd_kafka_poll(tail->rk, 0);
+    }
+    if (tail->trouble[0] && e && e->kind == ERR_RETRY) {
+        (void)err_wrap(e, "%s", tail->trouble);
+    }
+}
+
 int kafka_tail_open(const struct config *config, const char *topic,
                     enum kafka_tail_start start, struct kafka_tail **out,
                     struct err *e)
@@ -185,6 +203,7 @@ int kafka_tail_open(const struct config *config, const char *topic,
 
     if (open_client(tail, config, e) < 0 ||
         kafka_tail_add(tail, topic, start, e) < 0) {
+        add_trouble(tail, e);
         kafka_tail_close(tail);
         return -1;
     }
@@ -249,6 +268,8 @@ static int look_at_message(struct kafka_tail *tail, struct err *e)
         reached(tail, &topic->positions[m->partition]);
         return 0;
     }
+    (void)str_copy(tail->trouble, sizeof(tail->trouble),
+                   rd_kafka_message_errstr(m));
     log_warn("cannot read", "topic=%s partition=%" PRId32 " error=%s",
              rd_kafka_topic_name(topic->handle), m->partition,
              rd_kafka_message_errstr(m));
@@ -322,6 +343,11 @@ int kafka_tail_next(struct kafka_tail *tail, int timeout_ms,
 size_t kafka_tail_topic(const struct kafka_tail *tail)
 {
     return tail->last_topic;
+}
+
+const char *kafka_tail_trouble(const struct kafka_tail *tail)
+{
+    return tail->trouble;
 }
 
 void kafka_tail_close(struct kafka_tail *tail)

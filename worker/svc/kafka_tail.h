@@ -36,4 +36,7 @@ int kafka_tail_next(struct kafka_tail *tail, int timeout_ms,
  * the order they were added. Records of one topic and key come in order; over
  * topics there is none. */
 size_t kafka_tail_topic(const struct kafka_tail *tail);
+/* What a connection, or reading a partition, last complained about; "" when
+ * nothing did. Known after kafka_tail_next(). */
+const char *kafka_tail_trouble(const struct kafka_tail *tail);
 void kafka_tail_close(struct kafka_tail *tail); /* accepts NULL */

@@ -98,6 +98,23 @@ void config_done(struct config *c)
     memset(c, 0, sizeof(*c));
 }
 
+void config_copy(struct config *c, const struct config *from)
+{
+    *c = *from;
+    for (size_t i = 0; i < config_row_count; i++) {
+        if (config_rows[i].type == CONFIG_TYPE_TEXT) {
+            char **text = member(c, &config_rows[i]);
+
+            *text = xstrdup(*text);
+        }
+    }
+    c->kafka = xcalloc(from->kafka_count, sizeof(*c->kafka));
+    for (size_t i = 0; i < from->kafka_count; i++) {
+        c->kafka[i].name = xstrdup(from->kafka[i].name);
+        c->kafka[i].value = xstrdup(from->kafka[i].value);
+    }
+}
+
 const struct config_row *config_row_find(const char *dotted)
 {
     for (size_t i = 0; i < config_row_count; i++) {

@@ -32,6 +32,8 @@ struct config {
 
 /* Defaults only. */
 void config_init(struct config *c);
+/* The same settings in memory of its own. */
+void config_copy(struct config *c, const struct config *from);
 void config_done(struct config *c);
 
 /* One setting by its dotted name ("worker.slots", "kafka.bootstrap.servers").
