@@ -16,6 +16,10 @@ endif
 .DEFAULT_GOAL := build
 
 PREFIX ?= /usr/local
+bindir ?= $(PREFIX)/bin
+libdir ?= $(PREFIX)/lib
+includedir ?= $(PREFIX)/include
+datadir ?= $(PREFIX)/share
 FUZZ_SECONDS ?= 60
 VARIANT ?=
 B := build$(if $(VARIANT),/$(VARIANT))
@@ -33,8 +37,10 @@ say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2))
 
 # --- what is there ----------------------------------------------------------
 
-FLOORS := base wire sys svc run bin
-SRC := $(wildcard $(FLOORS:%=worker/%/*.c))
+FLOORS := base wire sys svc lib run bin
+# What takes another file's place in the library, and is in no program.
+LIB_ONLY := $(wildcard worker/lib/*_none.c)
+SRC := $(filter-out $(LIB_ONLY),$(wildcard $(FLOORS:%=worker/%/*.c)))
 HEADERS := $(wildcard $(FLOORS:%=worker/%/*.h))
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 TEST_SRC := $(wildcard tests/unit/*_test.c tests/sys/*_test.c \
@@ -45,7 +51,17 @@ SCHEMA_SRC := $(wildcard tests/schema/*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 PROGRAM := $(B)/forkyard
-ARCHIVE := $(B)/libforkyard.a
+LIB_VERSION := $(shell sed -n 's/.*FORKYARD_VERSION "\(.*\)"/\1/p' \
+	worker/base/version.h)
+# The number grows when something that was exported changes or goes away; see
+# the head of worker/lib/forkyard.h.
+LIB_SONAME := libforkyard.so.1
+LIB_SHARED := $(B)/$(LIB_SONAME).$(LIB_VERSION)
+LIB_STATIC := $(B)/libforkyard.a
+# A fuzzing build is of objects that no library is made of.
+LIBRARIES := $(if $(filter-out fuzz,$(or $(VARIANT),none)),\
+	$(LIB_SHARED) $(LIB_STATIC))
+ARCHIVE := $(B)/everything.a
 # Tests may use everything but main(); members are linked when called for.
 ARCHIVE_OBJ := $(call obj,$(filter-out worker/bin/main.c,$(SRC)) \
 	$(TEST_LIB_SRC))
@@ -114,7 +130,7 @@ help: ## this list
 	@echo 'WERROR=1 makes warnings errors; PREFIX, DESTDIR: where to install.'
 
 .PHONY: build
-build: $(PROGRAM) ## build build/forkyard (the default)
+build: $(PROGRAM) $(LIBRARIES) ## build the program and libforkyard (the default)
 
 .PHONY: demo
 demo: ## install what is missing, build, run a fleet and real jobs through it
@@ -177,11 +193,27 @@ bench: ## measure; writes build/bench.json
 		$(if $(BENCH_JOBS),--jobs $(BENCH_JOBS)) $(BENCH_ARGS)
 
 .PHONY: install
-install: build ## install the program below DESTDIR and PREFIX
-	install -D -s -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/forkyard
+install: build ## program, library, header below DESTDIR, PREFIX, libdir...
+	install -D -s -m 755 $(PROGRAM) $(DESTDIR)$(bindir)/forkyard
 	install -D -m 644 deploy/forkyard.yaml \
-		$(DESTDIR)$(PREFIX)/share/forkyard/forkyard.yaml
-	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/forkyard/LICENSE
+		$(DESTDIR)$(datadir)/forkyard/forkyard.yaml
+	install -D -m 644 LICENSE $(DESTDIR)$(datadir)/doc/forkyard/LICENSE
+	install -D -m 644 worker/lib/forkyard.h \
+		$(DESTDIR)$(includedir)/forkyard.h
+	install -D -s -m 644 $(LIB_SHARED) \
+		$(DESTDIR)$(libdir)/$(notdir $(LIB_SHARED))
+	ln -sf $(notdir $(LIB_SHARED)) $(DESTDIR)$(libdir)/$(LIB_SONAME)
+	ln -sf $(LIB_SONAME) $(DESTDIR)$(libdir)/libforkyard.so
+	install -D -m 644 $(LIB_STATIC) $(DESTDIR)$(libdir)/libforkyard.a
+	strip -g $(DESTDIR)$(libdir)/libforkyard.a
+	@mkdir -p $(DESTDIR)$(libdir)/pkgconfig
+	@sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(libdir)|' \
+		-e 's|@includedir@|$(includedir)|' \
+		-e 's|@version@|$(LIB_VERSION)|' \
+		-e 's|@requires@|$(LIB_REQUIRES)|' -e 's|@libs@|$(LIB_PRIVATE)|' \
+		worker/lib/forkyard.pc.in \
+		>$(DESTDIR)$(libdir)/pkgconfig/forkyard.pc
+	@chmod 644 $(DESTDIR)$(libdir)/pkgconfig/forkyard.pc
 
 .PHONY: deps
 deps: ## install what building needs and build librdkafka, nothing else
@@ -232,6 +264,43 @@ $(PROGRAM): $(call obj,$(SRC))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+# libforkyard: what is above its own floor is left out, and so is the log, and
+# the loop. It takes what it needs of the rest, librdkafka included, and shows
+# none of it: a program may have another librdkafka, and a function of its own
+# called job_init().
+LIB_OWN := $(wildcard worker/lib/*.c)
+LIB_GROUND := $(filter-out worker/base/log.c worker/svc/kafka_wake.c,\
+	$(filter worker/base/% worker/wire/% worker/svc/%,$(SRC)))
+lib_obj = $(patsubst %.c,$(B)/lib/%.o,$(1))
+LIB_OBJ := $(call lib_obj,$(LIB_OWN) $(LIB_GROUND))
+$(B)/lib/%.o: %.c Makefile $(B)/flags.mk
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -MMD -MP -c $< -o $@
+$(B)/lib/worker/svc/topics_data.o: $(wildcard broker-config/*)
+$(B)/lib/ground.a: $(call lib_obj,$(LIB_GROUND))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+# One object: then names can be hidden in the archive too.
+$(B)/lib/all.o: $(call lib_obj,$(LIB_OWN)) $(B)/lib/ground.a
+	$(Q)$(CC) -r -nostdlib -o $@ $^ $(RDKAFKA_ARCHIVE)
+$(B)/lib/exports: worker/lib/forkyard.map
+	$(Q)sed -n 's/^ *\(fy_[a-z_]*\);$$/\1/p' $< >$@
+$(LIB_SHARED): $(B)/lib/all.o worker/lib/forkyard.map
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -Wl,-soname,$(LIB_SONAME) -Wl,-z,defs \
+		-Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZE) $(LDFLAGS) \
+		-Wl,--version-script=worker/lib/forkyard.map -Wl,--as-needed \
+		-o $@ $< $(LIB_LIBS)
+	@ln -sf $(@F) $(@D)/$(LIB_SONAME)
+	@ln -sf $(LIB_SONAME) $(@D)/libforkyard.so
+$(LIB_STATIC): $(B)/lib/all.o $(B)/lib/exports
+	$(call say,AR,$@)
+	$(Q)objcopy --keep-global-symbols=$(B)/lib/exports $< \
+		$(B)/lib/forkyard.o
+	@rm -f $@
+	$(Q)ar rcs $@ $(B)/lib/forkyard.o
+
 # Made anew: a deleted source file must not live on in the archive.
 $(ARCHIVE): $(ARCHIVE_OBJ)
 	$(call say,AR,$@)
@@ -258,7 +327,8 @@ build/bench/noop: tests/bench/noop.c
 	$(Q)$(CC) -O2 -s $< -o $@
 
 # Decoders live on the lower floors; the rest need not be built for them.
-FUZZ_OBJ := $(call obj,$(filter worker/base/% worker/wire/% worker/sys/%,$(SRC)))
+FUZZ_OBJ := $(call obj,$(filter worker/base/% worker/wire/% worker/sys/% \
+	worker/lib/%,$(SRC)))
 $(FUZZERS): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/lib.a
 	$(call say,LD,$@)
 	$(Q)$(CC) -pie -fsanitize=fuzzer,address,undefined -o $@ $^ $(PKG_LIBS)
@@ -274,7 +344,7 @@ sample: $(SAMPLE)
 	$(SAMPLE) >deploy/forkyard.yaml
 fuzzers: $(FUZZERS)
 tests: $(TESTS) $(SCHEMA_TESTS) $(PROBES)
-objects: $(ARCHIVE_OBJ) $(call obj,$(SRC) $(TEST_SRC) $(SCHEMA_SRC))
+objects: $(ARCHIVE_OBJ) $(call obj,$(LIB_ONLY)) $(call obj,$(SRC) $(TEST_SRC) $(SCHEMA_SRC))
 
 run-tests: build tests
 	@$(if $(FUZZERS),$(MAKE) VARIANT=fuzz fuzzers)
@@ -283,6 +353,6 @@ run-tests: build tests
 run-sanitized: build tests
 	@$(PYTHON) tests/run.py --build $(B) $(KINDS)
 
--include $(BOX_OBJ:.o=.d)
+-include $(BOX_OBJ:.o=.d) $(LIB_OBJ:.o=.d)
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_LIB_SRC) $(TEST_SRC) \
-	$(SCHEMA_SRC) $(if $(filter fuzz,$(VARIANT)),$(FUZZ_SRC))))
+	$(SCHEMA_SRC) $(LIB_ONLY) $(if $(filter fuzz,$(VARIANT)),$(FUZZ_SRC))))

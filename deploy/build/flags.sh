@@ -23,12 +23,13 @@ give_up() {
 command -v "$cc" >/dev/null || give_up "no compiler '$cc'"
 command -v pkg-config >/dev/null || give_up "no pkg-config"
 
-libs=(libuv jansson libseccomp yaml-0.1 hiredis)
+msgpack=msgpack
 if pkg-config --exists msgpack-c; then
-    libs+=(msgpack-c) # its name since version 6
-else
-    libs+=(msgpack)
+    msgpack="msgpack-c" # its name since version 6
 fi
+# What the library for producers stands on; and what the program does too.
+lib_libs=(jansson yaml-0.1 "$msgpack")
+libs=(libuv libseccomp hiredis "${lib_libs[@]}")
 for lib in "${libs[@]}"; do
     pkg-config --exists "$lib" || give_up "no library '$lib'"
 done
@@ -38,6 +39,9 @@ if [ "$where" = system ]; then
     pc_file=
     rdkafka_libs=$(pkg-config --libs rdkafka)
     rdkafka_cflags=$(pkg-config --cflags rdkafka)
+    rdkafka_archive=
+    lib_private=
+    lib_requires="${lib_libs[*]} rdkafka"
 else
     pc_file=$where/rdkafka.pc
     export PKG_CONFIG_PATH="$where${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
@@ -45,6 +49,11 @@ else
     # linked as shared ones, so that the system keeps TLS up to date.
     rdkafka_libs=$(pkg-config --static --libs rdkafka)
     rdkafka_cflags=$(pkg-config --cflags rdkafka)
+    # libforkyard takes it in, so that its users need not have it.
+    rdkafka_archive=$(pkg-config --variable=libdir rdkafka)/librdkafka.a
+    lib_private=$(printf '%s\n' "$rdkafka_libs" |
+        sed 's/-lrdkafka//; s|-L[^ ]*librdkafka[^ ]*||')
+    lib_requires=${lib_libs[*]}
 fi
 
 taken=()
@@ -63,5 +72,9 @@ cat <<MK
 OPTIONAL_FLAGS := ${taken[*]}
 PKG_CFLAGS := ${cflags//-I/-isystem }
 PKG_LIBS := $(pkg-config --libs "${libs[@]}") $rdkafka_libs
+RDKAFKA_ARCHIVE := $rdkafka_archive
+LIB_LIBS := $(pkg-config --libs "${lib_libs[@]}") ${lib_private:-$rdkafka_libs}
+LIB_REQUIRES := $lib_requires
+LIB_PRIVATE := ${lib_private# }
 RDKAFKA_PC := $pc_file
 MK

@@ -2,7 +2,7 @@
 # floors.awk - a file includes its own floor and lower ones, nothing above.
 # Run by tests/lint/run.sh over every file of worker/; prints what is wrong.
 BEGIN {
-    split("base wire sys svc run bin", names, " ")
+    split("base wire sys svc lib run bin", names, " ")
     for (i in names) {
         level[names[i]] = i
     }

@@ -22,12 +22,10 @@ struct pieces {
     char error[PIECES_MAX][200];
 };
 
-static void on_piece(struct view bytes, const char *where,
+static void on_piece(struct fy_job *job, const char *where,
                      const struct err *failure, void *arg)
 {
     struct pieces *p = arg;
-    struct job_identity identity;
-    enum job_reject_reason reason;
     size_t i = p->count++;
 
     assert_true(i < PIECES_MAX);
@@ -38,10 +36,7 @@ static void on_piece(struct view bytes, const char *where,
                        failure->msg);
         return;
     }
-    assert_int_equal(
-        job_identify(bytes.data, bytes.len, NULL, &identity, &reason, NULL), 0);
-    (void)snprintf(p->id[i], sizeof(p->id[i]), "%.*s",
-                   VIEW_ARG(identity.job_id));
+    (void)snprintf(p->id[i], sizeof(p->id[i]), "%s", fy_job_id(job));
 }
 
 static struct pieces read_bytes(const void *data, size_t len)

@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_results.c - `forkyard results`: lists, searches and follows results.
  *
- * Reads the results topic from its beginning, without a group; the first
- * terminal record of a job is the one that counts. Changes nothing. */
+ * Reads the results topic from its beginning, by the library's reader. Changes
+ * nothing. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "bin/cli.h"
-#include "bin/client.h"
-#include "bin/main.h"
 #include "bin/ending.h"
-#include "svc/kafka_tail.h"
-#include "wire/mpk_json.h"
+#include "bin/main.h"
+#include "lib/fy_error.h"
+#include "lib/fy_options.h"
+#include "lib/fy_result.h"
 
-#define POLL_MS          500
-#define TOPIC_MAX        250
-#define MS_IN_NS         UINT64_C(1000000)
-#define RESULT_ARENA_MAX (256 * 1024 * 1024)
+#define POLL_MS  500
+#define MS_IN_NS UINT64_C(1000000)
 
 struct options {
     const char *job;
@@ -68,7 +65,6 @@ struct line {
 struct search {
     struct cli cli;
     struct options options;
-    struct client_seen *seen;
     uint64_t since_unix_nano;
     uint64_t found;
     bool has_header;
@@ -96,18 +92,15 @@ static bool matches(const struct search *s, const struct result *r)
                         view_of(record_enum_name(&status_enum, r->status)));
 }
 
-static void print_json(struct view value)
+static void print_json(struct fy_result *result)
 {
-    json_t *json = NULL;
-    struct err e = {0};
+    const char *json = fy_result_json(result);
 
-    if (mpk_json_from(value.data, value.len, &json, &e) < 0) {
-        cli_say("a result that is no JSON: %s", e.msg);
+    if (!json) {
+        cli_say("a result that is no JSON: job %s", fy_result_job_id(result));
         return;
     }
-    (void)json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
-    (void)fputc('\n', stdout);
-    json_decref(json);
+    (void)printf("%s\n", json);
 }
 
 static void print_header(struct search *s)
@@ -180,42 +173,36 @@ static void print_lines(struct search *s)
     free(s->lines);
 }
 
-static void take(struct search *s, struct view value)
+static void take(struct search *s, struct fy_result *result)
 {
-    struct arena arena;
-    struct result result;
-    struct err e = {0};
-
-    arena_init(&arena, RESULT_ARENA_MAX);
-    if (result_decode(value.data, value.len, &arena, &result, &e) < 0) {
-        cli_say("a record that is no result: %s", e.msg);
-    } else if (client_seen_add(&s->seen, result.job_id) &&
-               matches(s, &result)) {
-        s->found++;
-        if (s->cli.json) {
-            print_json(value);
-        } else {
-            take_row(s, &result);
-        }
-        (void)fflush(stdout);
+    if (!matches(s, fy_result_record(result))) {
+        return;
     }
-    arena_done(&arena);
+    s->found++;
+    if (s->cli.json) {
+        print_json(result);
+    } else {
+        take_row(s, fy_result_record(result));
+    }
+    (void)fflush(stdout);
 }
 
-static int read_all(struct search *s, struct kafka_tail *tail, struct err *e)
+static int read_all(struct search *s, struct fy_reader *reader, struct err *e)
 {
-    bool at_end = false;
-    struct view key;
-    struct view value;
+    int at_end = 0;
 
     while (s->options.follow || !at_end) {
-        int got = kafka_tail_next(tail, POLL_MS, &key, &value, &at_end, e);
+        struct fy_result *result = NULL;
+        struct fy_error error;
+        int got = fy_reader_next(reader, POLL_MS, &result, &at_end, &error);
 
-        if (got < 0) {
-            return -1;
-        }
-        if (got > 0 && value.data) {
-            take(s, value);
+        if (got < 0 && error.code == FY_ERROR_INPUT) {
+            cli_say("%s", error.text);
+        } else if (got < 0) {
+            return fy_error_get(&error, e);
+        } else if (got > 0) {
+            take(s, result);
+            fy_result_free(result);
         }
         if (ferror(stdout) || (s->options.job && s->found)) {
             return 0;
@@ -242,9 +229,10 @@ static void check_options(const struct search *s)
 int cmd_results_main(int argc, char **argv)
 {
     struct search s = {0};
-    struct kafka_tail *tail = NULL;
+    struct fy_options *options;
+    struct fy_reader *reader = NULL;
+    struct fy_error error;
     struct err e = {0};
-    char topic[TOPIC_MAX];
     int rc;
 
     cli_parse(&s.cli, &spec, argc, argv, &s.options);
@@ -252,17 +240,15 @@ int cmd_results_main(int argc, char **argv)
     if (s.options.since_ms > 0) {
         s.since_unix_nano = clock_unix_ns() - s.options.since_ms * MS_IN_NS;
     }
-    (void)snprintf(topic, sizeof(topic), "%sresults",
-                   s.cli.config.topics_prefix);
-    if (kafka_tail_open(&s.cli.config, topic, KAFKA_TAIL_BEGINNING, &tail, &e) <
-        0) {
+    options = fy_options_from(&s.cli.config);
+    if (fy_reader_open(options, FY_FROM_BEGINNING, &reader, &error) < 0) {
         cli_die(CLI_EXIT_FAILED,
-                "%s; is Kafka there? --brokers ADDR names another", e.msg);
+                "%s; is Kafka there? --brokers ADDR names another", error.text);
     }
-    rc = read_all(&s, tail, &e);
+    fy_options_free(options);
+    rc = read_all(&s, reader, &e);
     print_lines(&s);
-    kafka_tail_close(tail);
-    client_seen_free(&s.seen);
+    fy_reader_close(reader);
     if (rc < 0) {
         cli_die(CLI_EXIT_FAILED, "%s", e.msg);
     }

@@ -7,7 +7,6 @@
  * is missing.
  *
  * Never runs the program itself, unless it is told to --learn. */
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,17 +21,16 @@
 #include "bin/run_job.h"
 #include "bin/run_learn.h"
 #include "bin/run_stream.h"
-#include "wire/mpk_json.h"
+#include "lib/fy_error.h"
+#include "lib/fy_result.h"
 
 #define OURS            ENDING_EXIT_OURS
-#define POLL_MS         500
 #define SEND_TIMEOUT_MS 30000
 /* The result may be here before the last of the output: topics have no order
  * between them. */
 #define SETTLE_MS 1000
 /* After this long without a result a person wants to know what we wait for. */
-#define PATIENCE_MS      5000
-#define RESULT_ARENA_MAX (256 * 1024 * 1024)
+#define PATIENCE_MS 5000
 
 #define ROW(letter, name, type, member, value, help)                           \
     {                                                                          \
@@ -86,17 +84,14 @@ static const struct cli_spec spec = {
     .usage_exit = OURS,
 };
 
-static void show_json(struct view value)
+static void show_json(struct fy_result *result)
 {
-    json_t *json = NULL;
-    struct err e = {0};
+    const char *json = fy_result_json(result);
 
-    if (mpk_json_from(value.data, value.len, &json, &e) < 0) {
-        cli_die(OURS, "the result is no JSON: %s", e.msg);
+    if (!json) {
+        cli_die(OURS, "the result is no JSON");
     }
-    (void)json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
-    (void)fputc('\n', stdout);
-    json_decref(json);
+    (void)printf("%s\n", json);
 }
 
 /* What a compiler said, also when it went well. */
@@ -134,30 +129,22 @@ static void show_ending(const struct result *r)
 /* What there is to know while we wait. */
 struct wait {
     const struct cli *cli;
-    struct client *client;
-    const struct job *job;
+    struct fy_client *client;
+    const char *job_id;
     struct run_stream stream;
 };
 
-/* 1: the record is in *out; 0: none within the time. An output record goes to
- * the stream at once and counts as none. */
-static int next_result(struct wait *w, int timeout_ms, struct view *out)
+static void on_output(const struct fy_output *output, void *arg)
 {
-    struct err e = {0};
-    int got = client_next(w->client, timeout_ms, out, &e);
+    struct wait *w = arg;
 
-    if (got < 0) {
-        cli_die(OURS, "waiting for job %.*s: %s", VIEW_ARG(w->job->job_id),
-                e.msg);
-    }
-    if (got == 0 || !out->data) {
-        return 0;
-    }
-    if (client_is_output(w->client)) {
-        run_stream_take(&w->stream, *out);
-        return 0;
-    }
-    return 1;
+    run_stream_take(&w->stream,
+                    (struct view){output->record, output->record_len});
+}
+
+static NORETURN void give_up(const struct wait *w, const struct fy_error *why)
+{
+    cli_die(OURS, "waiting for job %s: %s", w->job_id, why->text);
 }
 
 /* Reads what output is still on its way. */
@@ -165,66 +152,56 @@ static void settle(struct wait *w, const struct result *result)
 {
     uint64_t end_ms = clock_mono_ms() + SETTLE_MS;
     uint64_t now_ms = clock_mono_ms();
-    struct view ignored;
+    struct fy_error why;
 
-    while (client_has_output(w->client) && now_ms < end_ms &&
+    while (fy_client_has_output(w->client) && now_ms < end_ms &&
            !run_stream_is_complete(&w->stream, result)) {
-        (void)next_result(w, (int)(end_ms - now_ms), &ignored);
+        if (fy_client_poll(w->client, (int)(end_ms - now_ms), &why) < 0) {
+            give_up(w, &why);
+        }
         now_ms = clock_mono_ms();
     }
 }
 
-/* False when it is another job's; else *out_code is how to end. */
-static bool take_result(struct wait *w, struct view value, int *out_code)
+/* Returns how to end. */
+static int show_result(struct wait *w, struct fy_result *result)
 {
-    struct arena arena;
-    struct result result;
-    bool is_ours;
+    const struct result *record = fy_result_record(result);
 
-    arena_init(&arena, RESULT_ARENA_MAX);
-    is_ours =
-        result_decode(value.data, value.len, &arena, &result, NULL) == 0 &&
-        view_eq(result.job_id, w->job->job_id);
-    if (is_ours) {
-        *out_code = ending_exit_code(&result);
-        if (w->cli->json) {
-            show_json(value);
-        } else {
-            settle(w, &result);
-            run_stream_finish(&w->stream, &result);
-            show_compiler(&result.compile);
-            show_ending(&result);
-        }
+    if (w->cli->json) {
+        show_json(result);
+    } else {
+        settle(w, record);
+        run_stream_finish(&w->stream, record);
+        show_compiler(&record->compile);
+        show_ending(record);
     }
-    arena_done(&arena);
-    return is_ours;
+    return ending_exit_code(record);
 }
 
 static int wait_for_result(struct wait *w)
 {
-    uint64_t started_ms = clock_mono_ms();
-    bool has_said = false;
-    struct view value;
+    struct fy_result *result = NULL;
+    int timeout_ms = PATIENCE_MS;
+    struct fy_error why;
     int code = OURS;
+    int got;
 
-    for (;;) {
-        if (next_result(w, POLL_MS, &value) > 0) {
-            /* a copy: the output is read on while we use it */
-            AUTO_FREE char *copy = view_dup(value);
-
-            value.data = copy;
-            if (take_result(w, value, &code)) {
-                return code;
-            }
+    do {
+        got = fy_client_await(w->client, w->job_id, timeout_ms, &result, &why);
+        if (got < 0) {
+            give_up(w, &why);
         }
-        if (!has_said && !w->stream.has_chunks &&
-            clock_mono_ms() - started_ms > PATIENCE_MS) {
-            cli_say("still waiting for job %.*s; is a worker running? "
+        if (got == 0 && !w->stream.has_chunks) {
+            cli_say("still waiting for job %s; is a worker running? "
                     "(forkyard worker, or forkyard dev)",
-                    VIEW_ARG(w->job->job_id));
-            has_said = true;
+                    w->job_id);
         }
-    }
+        timeout_ms = -1; /* said once */
+    } while (got == 0);
+    code = show_result(w, result);
+    fy_result_free(result);
+    return code;
 }
 
 /* The job as a worker will read it: encoded, decoded, judged. */
@@ -263,31 +240,53 @@ static void say_when_interrupted(const char *job_id)
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
+/* The same bytes, as the library sends them. */
+static int send_job(struct wait *w, const char *queue, struct view bytes,
+                    struct err *e)
+{
+    struct fy_error error;
+    struct fy_job *job = NULL;
+    int rc;
+
+    if (fy_job_from_msgpack(bytes.data, bytes.len, &job, &error) < 0) {
+        return fy_error_get(&error, e);
+    }
+    rc = client_send(w->client, job, queue, e);
+    fy_job_free(job);
+    return rc < 0 ? -1 : client_flush(w->client, SEND_TIMEOUT_MS, e);
+}
+
 static int send_and_wait(struct cli *cli, const struct run_options *options,
                          struct run_job *run)
 {
     AUTO_BUF struct buf bytes;
     struct err e = {0};
     struct job job;
-    struct wait w = {.cli = cli, .job = &job};
-    enum client_reads reads = cli->json || options->no_stream
-                                  ? CLIENT_READS_RESULTS
-                                  : CLIENT_READS_OUTPUT_TOO;
+    struct wait w = {.cli = cli, .job_id = run->id};
+    unsigned reads = FY_READ_RESULTS;
     int code;
 
-    run->job.stream = reads == CLIENT_READS_OUTPUT_TOO;
+    if (!cli->json && !options->no_stream) {
+        reads |= FY_READ_OUTPUT;
+    }
+    run->job.stream = reads & FY_READ_OUTPUT;
     buf_init(&bytes, cli->config.job_max_bytes);
     if (check_job(&cli->config, &run->job, &bytes, &run->arena, &job, &e) < 0 ||
-        client_open(&cli->config, reads, true, &w.client, &e) < 0 ||
-        client_send(w.client, options->queue, &job, buf_view(&bytes), &e) < 0 ||
-        client_flush(w.client, SEND_TIMEOUT_MS, &e) > 0) {
+        client_open(&cli->config, reads, true, &w.client, &e) < 0) {
+        cli_die(OURS, "%s", e.msg);
+    }
+    if (run->job.stream && !fy_client_has_output(w.client)) {
+        cli_say("output is shown at the end: %s", fy_client_trouble(w.client));
+    }
+    run_stream_init(&w.stream, &job, stdout, stderr);
+    fy_client_on_output(w.client, on_output, &w);
+    if (send_job(&w, options->queue, buf_view(&bytes), &e) < 0) {
         cli_die(OURS, "%s", e.msg);
     }
     if (cli->verbose) {
         cli_say("job %s sent", run->id);
     }
     say_when_interrupted(run->id);
-    run_stream_init(&w.stream, &job, stdout, stderr);
     code = wait_for_result(&w);
     run_stream_done(&w.stream);
     client_close(w.client);

@@ -7,22 +7,19 @@
  * Failures: a refused job is named with its line and field; the others go on.
  *
  * Never runs a job. */
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/fd.h"
-#include "base/mem.h"
 #include "bin/cli.h"
 #include "bin/client.h"
 #include "bin/main.h"
 #include "bin/submit_input.h"
-#include "wire/mpk_json.h"
-#include "wire/result.h"
+#include "lib/fy_error.h"
+#include "lib/fy_job.h"
+#include "lib/fy_seen.h"
 
 #define INPUT_MAX       (1024 * 1024 * 1024)
-#define ARENA_MAX       (256 * 1024 * 1024)
-#define POLL_MS         500
 #define SEND_TIMEOUT_MS 60000
 
 struct options {
@@ -57,57 +54,46 @@ static const struct cli_spec spec = {
 struct submit {
     struct cli cli;
     struct options options;
-    struct client *client;
-    struct client_seen *sent;     /* ids of our jobs */
-    struct client_seen *finished; /* those with a result */
+    struct fy_client *client;
+    struct fy_seen *sent; /* ids of our jobs */
     size_t sent_count;
-    size_t finished_count;
     size_t refused;
     size_t unsuccessful;
 };
 
-static void print_id(const struct submit *s, struct view id)
+static void print_id(const struct submit *s, const char *id)
 {
     if (s->options.wait) {
         return;
     }
     if (s->cli.json) {
-        (void)printf("{\"job_id\":\"%.*s\"}\n", VIEW_ARG(id));
+        (void)printf("{\"job_id\":\"%s\"}\n", id);
     } else {
-        (void)printf("%.*s\n", VIEW_ARG(id));
+        (void)printf("%s\n", id);
     }
 }
 
-static int send_job(struct submit *s, struct view bytes, struct err *e)
+static int send_job(struct submit *s, struct fy_job *job, struct err *e)
 {
-    struct job_decode_opts opts = {.max_bytes = s->cli.config.job_max_bytes};
-    struct job_identity identity;
-    enum job_reject_reason reason;
-    struct arena arena;
-    struct job job;
-    int rc = -1;
+    const char *id = fy_job_id(job);
 
-    arena_init(&arena, ARENA_MAX);
-    if (job_identify(bytes.data, bytes.len, &opts, &identity, &reason, e) ==
-            0 &&
-        job_decode(bytes.data, bytes.len, &opts, &arena, &job, e) == 0 &&
-        job_validate(&job, &s->cli.config, e) == 0) {
-        if (!client_seen_add(&s->sent, job.job_id)) {
-            rc = err_set(e, ERR_INPUT, "job_id %.*s: used twice in this input",
-                         VIEW_ARG(job.job_id));
-        } else if (client_send(s->client, s->options.queue, &job, bytes, e) ==
-                   0) {
-            s->sent_count++;
-            print_id(s, job.job_id);
-            rc = 0;
-        }
+    /* before the id is used: it may be none */
+    if (fy_job_judge(job, &s->cli.config, NULL, NULL, e) < 0) {
+        return -1;
     }
-    arena_done(&arena);
-    return rc;
+    if (!fy_seen_add(&s->sent, view_of(id))) {
+        return err_set(e, ERR_INPUT, "job_id %s: used twice in this input", id);
+    }
+    if (client_send(s->client, job, s->options.queue, e) < 0) {
+        return -1;
+    }
+    s->sent_count++;
+    print_id(s, id);
+    return 0;
 }
 
 /* Called for each job of the input. */
-static void on_job(struct view bytes, const char *where,
+static void on_job(struct fy_job *job, const char *where,
                    const struct err *failure, void *arg)
 {
     struct submit *s = arg;
@@ -115,47 +101,36 @@ static void on_job(struct view bytes, const char *where,
 
     if (failure) {
         e = *failure;
-    } else if (send_job(s, bytes, &e) == 0) {
+    } else if (send_job(s, job, &e) == 0) {
         return;
     }
     s->refused++;
     cli_say("%s: %s", where, e.msg);
 }
 
-static void take_result(struct submit *s, struct view value)
+static void take_result(struct submit *s, struct fy_result *result)
 {
-    struct arena arena;
-    struct result result;
-    json_t *json = NULL;
+    const char *json = fy_result_json(result);
 
-    arena_init(&arena, ARENA_MAX);
-    if (result_decode(value.data, value.len, &arena, &result, NULL) == 0 &&
-        client_seen_has(s->sent, result.job_id) &&
-        client_seen_add(&s->finished, result.job_id)) {
-        s->finished_count++;
-        s->unsuccessful += result.status != STATUS_SUCCESS;
-        if (mpk_json_from(value.data, value.len, &json, NULL) == 0) {
-            (void)json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
-            (void)fputc('\n', stdout);
-            (void)fflush(stdout);
-        }
-        json_decref(json);
+    s->unsuccessful += !fy_result_is_success(result);
+    if (json) {
+        (void)printf("%s\n", json);
+        (void)fflush(stdout);
     }
-    arena_done(&arena);
+    fy_result_free(result);
 }
 
 static int wait_for_results(struct submit *s, struct err *e)
 {
-    while (s->finished_count < s->sent_count && !ferror(stdout)) {
-        struct view value;
-        int got = client_next(s->client, POLL_MS, &value, e);
+    while (fy_client_awaited(s->client) > 0 && !ferror(stdout)) {
+        struct fy_result *result = NULL;
+        struct fy_error error;
+        int got = fy_client_await(s->client, NULL, -1, &result, &error);
 
         if (got < 0) {
-            return -1;
+            return fy_error_get(&error, e);
         }
-        if (got > 0 && value.data) {
-            take_result(s, value);
-        }
+        take_result(s, result);
     }
     return 0;
 }
@@ -178,21 +153,18 @@ static int read_input(const struct submit *s, struct buf *input, struct err *e)
 static int submit_all(struct submit *s, struct err *e)
 {
     AUTO_BUF struct buf input;
-    size_t unsent;
 
     buf_init(&input, INPUT_MAX);
     if (read_input(s, &input, e) < 0 ||
         client_open(&s->cli.config,
-                    s->options.wait ? CLIENT_READS_RESULTS
-                                    : CLIENT_READS_NOTHING,
-                    false, &s->client, e) < 0) {
+                    s->options.wait ? FY_READ_RESULTS : FY_READ_NOTHING, false,
+                    &s->client, e) < 0) {
         return -1;
     }
     submit_input_read(buf_view(&input), on_job, s);
     (void)fflush(stdout);
-    unsent = client_flush(s->client, SEND_TIMEOUT_MS, e);
-    if (unsent > 0) {
-        return err_wrap(e, "%zu job(s) are not known to have arrived", unsent);
+    if (client_flush(s->client, SEND_TIMEOUT_MS, e) < 0) {
+        return -1;
     }
     return s->options.wait ? wait_for_results(s, e) : 0;
 }
@@ -215,8 +187,7 @@ int cmd_submit_main(int argc, char **argv)
         cli_say("no jobs in the input");
     }
     client_close(s.client);
-    client_seen_free(&s.sent);
-    client_seen_free(&s.finished);
+    fy_seen_free(&s.sent);
     cli_done(&s.cli);
     return s.refused || s.unsuccessful ? CLI_EXIT_FAILED : 0;
 }

@@ -364,7 +364,9 @@ int run_job_init(struct run_job *run, const struct run_options *options,
     if (options->files.count > FILES_MAX) {
         return err_set(e, ERR_LIMIT, "--file: at most %d", FILES_MAX);
     }
-    client_new_id(run->id);
+    if (fy_id_new(run->id) < 0) {
+        return err_set(e, ERR_SYSTEM, "no random bytes for a job_id");
+    }
     job->job_id = view_of(run->id);
     job->tenant_id = view_of(options->tenant);
     job->created_unix_nano = clock_unix_ns();

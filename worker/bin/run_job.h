@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "bin/cli.h"
-#include "bin/client.h"
+#include "lib/forkyard.h"
 #include "wire/job.h"
 
 struct run_options {
@@ -32,7 +32,7 @@ struct run_options {
 /* What the job's views point into. */
 struct run_job {
     struct job job;
-    char id[CLIENT_ID_SIZE];
+    char id[FY_ID_SIZE];
     struct arena arena;
     struct buf *bytes; /* of files read */
     size_t bytes_count;

@@ -9,42 +9,29 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bin/client.h"
+#include "lib/fy_error.h"
+#include "lib/fy_job.h"
 #include "wire/mpk.h"
-#include "wire/mpk_json.h"
 
-#define JOB_BYTES_MAX (1024 * 1024 * 1024)
-#define WHERE_MAX     64
+#define WHERE_MAX 64
 
 struct reader {
     submit_input_fn fn;
     void *arg;
 };
 
-static const struct view absent = {NULL, 0};
-
 static void take_json_job(const struct reader *r, json_t *json,
                           const char *where)
 {
-    AUTO_BUF struct buf bytes;
+    struct fy_job *job = NULL;
     struct err e = {0};
-    char id[CLIENT_ID_SIZE];
 
-    buf_init(&bytes, JOB_BYTES_MAX);
-    if (!json_is_object(json)) {
-        (void)err_set(&e, ERR_INPUT, "a job is an object: {\"language\": ...}");
-        r->fn(absent, where, &e, r->arg);
+    if (fy_job_from_tree(json, &job, &e) < 0) {
+        r->fn(NULL, where, &e, r->arg);
         return;
     }
-    if (!json_object_get(json, "job_id")) {
-        client_new_id(id);
-        (void)json_object_set_new(json, "job_id", json_string(id));
-    }
-    if (mpk_json_to(json, &bytes, &e) < 0) {
-        r->fn(absent, where, &e, r->arg);
-        return;
-    }
-    r->fn(buf_view(&bytes), where, NULL, r->arg);
+    r->fn(job, where, NULL, r->arg);
+    fy_job_free(job);
 }
 
 /* One JSON value that began on this line: a job, or a list of jobs. */
@@ -73,7 +60,7 @@ static void refuse_json(const struct reader *r, size_t line,
     (void)snprintf(where, sizeof(where), "line %zu", error_line);
     (void)err_set(&e, ERR_INPUT, "not JSON: %s (column %d)", error->text,
                   error->column);
-    r->fn(absent, where, &e, r->arg);
+    r->fn(NULL, where, &e, r->arg);
 }
 
 static size_t skip_space(struct view input, size_t at, size_t *line)
@@ -137,55 +124,20 @@ static void read_json(const struct reader *r, struct view input)
     }
 }
 
-/* The same map with a job_id in front. */
-static int add_id(struct view message, size_t head_len, size_t pairs,
-                  struct buf *out, struct err *e)
-{
-    char id[CLIENT_ID_SIZE];
-
-    client_new_id(id);
-    if (mpk_put_map(out, pairs + 1, e) < 0 ||
-        mpk_put_cstr(out, "job_id", e) < 0 || mpk_put_cstr(out, id, e) < 0) {
-        return -1;
-    }
-    return buf_append(out, message.data + head_len, message.len - head_len, e);
-}
-
-/* Length of the head of a map: fixmap, map 16, map 32. */
-static size_t map_head_len(unsigned char first)
-{
-    if (first == 0xde) {
-        return 3;
-    }
-    return first == 0xdf ? 5 : 1;
-}
-
 static void take_msgpack(const struct reader *r, struct view message,
                          const char *where)
 {
-    AUTO_BUF struct buf with_id;
-    struct mpk_doc doc;
+    struct fy_job *job = NULL;
+    struct fy_error error;
     struct err e = {0};
-    bool needs_id;
-    size_t pairs;
 
-    buf_init(&with_id, JOB_BYTES_MAX);
-    if (mpk_open(message.data, message.len, NULL, &doc, &e) < 0) {
-        r->fn(absent, where, &e, r->arg);
+    if (fy_job_from_msgpack(message.data, message.len, &job, &error) < 0) {
+        (void)fy_error_get(&error, &e);
+        r->fn(NULL, where, &e, r->arg);
         return;
     }
-    needs_id =
-        doc.root.type == MSGPACK_OBJECT_MAP && !mpk_get(&doc.root, "job_id");
-    pairs = needs_id ? doc.root.via.map.size : 0;
-    mpk_close(&doc);
-    if (!needs_id) {
-        r->fn(message, where, NULL, r->arg);
-    } else if (add_id(message, map_head_len((unsigned char)message.data[0]),
-                      pairs, &with_id, &e) < 0) {
-        r->fn(absent, where, &e, r->arg);
-    } else {
-        r->fn(buf_view(&with_id), where, NULL, r->arg);
-    }
+    r->fn(job, where, NULL, r->arg);
+    fy_job_free(job);
 }
 
 static void read_msgpack(const struct reader *r, struct view input)
@@ -200,7 +152,7 @@ static void read_msgpack(const struct reader *r, struct view input)
         (void)snprintf(where, sizeof(where), "message %zu", number);
         if (len == 0) {
             (void)err_set(&e, ERR_INPUT, "neither JSON nor whole msgpack");
-            r->fn(absent, where, &e, r->arg);
+            r->fn(NULL, where, &e, r->arg);
             return;
         }
         take_msgpack(r, (struct view){input.data + at, len}, where);

@@ -4,11 +4,12 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "lib/forkyard.h"
 
-/* bytes: one job as msgpack, with a job_id; valid during the call. where:
- * "line 3", "job 2 of line 1", "message 7". failure: this piece is no job;
- * then bytes is absent. */
-typedef void (*submit_input_fn)(struct view bytes, const char *where,
+/* job: with a job_id, not yet checked; valid during the call. where: "line 3",
+ * "line 1, job 2", "message 7". failure: this piece is no job; then job is
+ * NULL. */
+typedef void (*submit_input_fn)(struct fy_job *job, const char *where,
                                 const struct err *failure, void *arg);
 
 /* JSON, JSON Lines or msgpack, by the first byte. */
