@@ -110,7 +110,8 @@ endif
 # The flags file is made on the first build of a directory, and again when the
 # library it names went away. Targets that prepare the machine, or need no
 # compiler, do not read it.
-NO_FLAGS := help deps libs demo dev test lint asan tsan fuzz fault bench clean
+NO_FLAGS := help deps libs demo dev test lint asan tsan fuzz fault vm bench \
+	clean
 ifneq ($(filter-out $(NO_FLAGS),$(or $(MAKECMDGOALS),build)),)
 include $(B)/flags.mk
 endif
@@ -183,6 +184,13 @@ fault: ## kill and starve the fleet and see that no job is lost
 	@deploy/build/librdkafka.sh
 	@$(MAKE) build tests
 	@$(PYTHON) tests/run.py fault
+
+.PHONY: vm
+vm: ## the tests of boxes under Debian's kernel with cgroup v2, emulated
+	@deploy/build/deps.sh vm
+	@deploy/build/librdkafka.sh
+	@$(MAKE) build tests
+	@tests/vm/run.sh sys
 
 .PHONY: bench
 bench: ## measure; writes build/bench.json
@@ -313,6 +321,9 @@ $(TESTS) $(SCHEMA_TESTS) $(SAMPLE): $(B)/%: $(B)/obj/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< \
 		-Wl,--start-group $(ARCHIVE) $(PKG_LIBS) -Wl,--end-group -lcmocka
+
+# What a box does with its job is replaced in this one.
+$(B)/tests/sys/forged_init_test: WRAP += -Wl,--wrap=box_job_run
 
 # Static and plain: they run in boxes where there may be no library.
 $(PROBES): build/probe/%: tests/probe/%.c $(wildcard tests/probe/*.h)

@@ -410,8 +410,10 @@ static void look(struct launcher *l, struct slot *slot)
 
 static void look_at_all(struct launcher *l)
 {
+    l->has_endings = false;
     for (unsigned i = 0; i < l->spec->slots; i++) {
         slot_hurry(&l->slots[i], clock_mono_us());
+        l->has_endings |= l->slots[i].state == SLOT_ENDING;
         if (slot_is_running(&l->slots[i])) {
             look(l, &l->slots[i]);
         }
@@ -460,7 +462,7 @@ static int wait_ms(struct launcher *l, bool is_preparing, int every_ms)
     if (l->has_walls) {
         return look_at_walls(l, every_ms);
     }
-    return l->running ? every_ms : -1;
+    return l->running || l->has_endings ? every_ms : -1;
 }
 
 static void serve(struct launcher *l)
@@ -485,7 +487,7 @@ static void serve(struct launcher *l)
         }
         is_preparing = prepare_one(l);
         uint64_t now_ms = clock_mono_ms();
-        if (l->running && now_ms >= next_look_ms) {
+        if ((l->running || l->has_endings) && now_ms >= next_look_ms) {
             look_at_all(l);
             next_look_ms = now_ms + (uint64_t)every_ms;
         }

@@ -22,7 +22,8 @@ struct launcher {
     struct slot *slots;
     unsigned running; /* slots with a job */
     bool has_strangers;
-    bool has_walls; /* some slot may wait for its wall_us */
+    bool has_endings; /* some box may have to be hurried */
+    bool has_walls;   /* some slot may wait for its wall_us */
 };
 
 /* Key of the engine's socket; others are those of launcher_key(). */

@@ -15,8 +15,10 @@
 #include "run/slot.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -150,6 +152,7 @@ static void tell_end(struct slot *slot, const struct rusage *ru, int status)
 static void let_go(struct slot *slot)
 {
     slot->ending_us = clock_mono_us();
+    slot->launcher->has_endings = true;
     (void)move(slot, LET_GO);
 }
 
@@ -477,6 +480,18 @@ static void forget_reports(struct slot *slot)
     slot_process_end(slot);
 }
 
+/* The job's socket is handed down from box to box. One that was taken over may
+ * have left its job in there, whatever it said, and the next box would run that
+ * one; or have shut the socket, or changed how it waits, and then the next one
+ * dies too soon. Other sockets, then, and so another slot process. */
+static bool has_unread_job(const struct slot *slot)
+{
+    int bytes = 0;
+
+    return slot->job_fd >= 0 &&
+           (ioctl(slot->job_fd, SIOCOUTQ, &bytes) < 0 || bytes > 0);
+}
+
 static void reap_box(struct slot *slot, int flags)
 {
     struct rusage ru;
@@ -498,11 +513,11 @@ static void reap_box(struct slot *slot, int flags)
     slot->box = 0;
     forget_reports(slot);
     slot_process_drop_fd(slot, &slot->box_pidfd);
+    if (slot->state != SLOT_ENDING || has_unread_job(slot)) {
+        slot_process_end(slot);
+    }
     if (slot->state == SLOT_RUNNING) {
         tell_end(slot, &ru, status);
-        /* It may not have read its job, and the next box must not: other
-         * sockets, and so another process. */
-        slot_process_end(slot);
     } else if (slot->state != SLOT_ENDING && ++slot->failures >= FAILURES_MAX &&
                slot->has_job) {
         (void)err_set(&e, ERR_SYSTEM, "the box ended before it was ready");
