@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Runs test programs and counts what they report.
 
-    tests/run.py [--build DIR] [--fuzz-seconds N] KIND...
+    tests/run.py [--build DIR] [--fuzz-seconds N] [--slower N] KIND...
 
 KIND is a folder of tests/: unit, sys, svc, schema, system, fault, fuzz. Each
 program gets its own session, its own empty TMPDIR and a time limit (120 s, or
-a line `timeout: N` in its source), and reports each test case as a line of
+a line `timeout: N` in its source; times --slower), and reports each test case as a line of
 TAP. Whatever it leaves running is killed and counts as a failure. T=WORD in
 the environment picks programs by name, V=1 shows all output.
 
@@ -308,6 +308,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", default="build", help="build directory")
     parser.add_argument("--fuzz-seconds", type=int, default=None)
+    parser.add_argument("--slower", type=int, default=1,
+                        help="multiply every time limit: an emulated machine")
     parser.add_argument("kinds", nargs="+", metavar="KIND")
     return parser.parse_args()
 
@@ -318,6 +320,8 @@ def main():
     word = os.environ.get("T", "")
     programs = [p for kind in args.kinds for p in collect(kind, args)
                 if word in p.name]
+    for program in programs:
+        program.timeout_s *= args.slower
     outcomes = run_all(programs, args)
     passed = sum(o.passed for o in outcomes)
     failed = sum(o.failed for o in outcomes)

@@ -51,6 +51,9 @@ test|rustc|/usr/bin/rustc|jobs in Rust
 test|default-jdk-headless|/usr/bin/javac|jobs in Java
 fuzz|clang|clang|libFuzzer
 fuzz|libclang-rt-dev libclang-rt-14-dev|lib:libclang_rt.fuzzer*.a|libFuzzer
+vm|qemu-system-x86|qemu-system-x86_64|a machine with another kernel
+vm|busybox-static|busybox|what that machine starts with
+vm|cpio|cpio|packs it
 lint|clang-format|clang-format|layout of the code
 lint|cppcheck|cppcheck|static analysis
 lint|shellcheck|shellcheck|static analysis of the scripts
@@ -64,9 +67,10 @@ expand() {
     demo) echo build demo ;;
     fuzz) echo build fuzz ;;
     test) echo build demo test fuzz ;;
+    vm) echo build demo test fuzz vm ;;
     lint) echo build test lint ;;
     *)
-        echo "deps.sh: no group '$1': build demo test fuzz lint" >&2
+        echo "deps.sh: no group '$1': build demo test fuzz vm lint" >&2
         return 2
         ;;
     esac

@@ -366,7 +366,8 @@ static const struct probe probes[] = {
      ANYWHERE_WITH(try_option, NULL, SOL_TCP, TCP_REPAIR, 1)},
     {"a bpf program by descriptor", "EINVAL",
      HERE_WITH(try_option, NULL, SOL_SOCKET, SO_ATTACH_BPF, 0)},
-    {"packet filter", "EPERM", HERE(try_iptables, NULL)},
+    /* the second: a kernel whose filter is a module that is not loaded */
+    {"packet filter", "EPERM or ENOPROTOOPT", HERE(try_iptables, NULL)},
     {"lo up", "EPERM", HERE_WITH(try_interface_ioctl, NULL, SIOCSIFFLAGS)},
     {"address of lo", "EPERM",
      HERE_WITH(try_interface_ioctl, NULL, SIOCSIFADDR)},

@@ -315,7 +315,8 @@ static void memory_limit_is_kept(void **state)
     assert_memory_equal(r.out, "x\n", 2);
     assert_null(strstr(r.out, "never"));
     if (run.ready.controllers & CGROUP_MEMORY) {
-        assert_int_equal(r.ended.cgroup.oom_kills, 1);
+        /* v2 kills all of the cgroup for it, and counts each */
+        assert_true(r.ended.cgroup.oom_kills >= 1);
         assert_true(r.ended.cgroup.memory_peak_bytes <= 64 << 20);
         assert_true(r.ended.cgroup.memory_peak_bytes > 60 << 20);
     }

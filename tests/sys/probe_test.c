@@ -38,7 +38,7 @@
 #define PROBES_MAX      600
 #define PROGRAM_BYTES   (4u << 20)
 #define LIST_BYTES      (1u << 20)
-#define OUTSIDE_LIMIT_S 20
+#define OUTSIDE_LIMIT_S 110
 #define PORT_BYTES      16
 /* So that probes that get lost are missed. */
 #define FEWEST_PROBES  450
