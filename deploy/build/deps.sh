@@ -28,6 +28,7 @@ build|libjansson-dev|pc:jansson|JSON
 build|libseccomp-dev|pc:libseccomp|system call filters of the boxes
 build|libyaml-dev|pc:yaml-0.1|configuration files
 build|libhiredis-dev|pc:hiredis|Redis client
+build|libmicrohttpd-dev|pc:libmicrohttpd|metrics and health over HTTP
 build|uthash-dev|dpkg|maps and lists
 build|libssl-dev|pc:libssl|TLS to Kafka
 build|libzstd-dev|pc:libzstd|compression in Kafka
@@ -41,6 +42,7 @@ test|libcmocka-dev|pc:cmocka|unit tests
 test|python3-jsonschema|dpkg|an independent judge of the schemas
 test|python3-msgpack|dpkg|an independent msgpack
 test|python3-yaml|dpkg|reads the AsyncAPI file
+test|python3-prometheus-client|dpkg|an independent reader of the metrics
 test|kcat|kcat|a Kafka client that is not ours
 test|npm|npm|installs a Node client that is not ours
 test|procps|ps|looks for processes left behind

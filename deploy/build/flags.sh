@@ -29,7 +29,7 @@ if pkg-config --exists msgpack-c; then
 fi
 # What the library for producers stands on; and what the program does too.
 lib_libs=(jansson yaml-0.1 "$msgpack")
-libs=(libuv libseccomp hiredis "${lib_libs[@]}")
+libs=(libuv libseccomp hiredis libmicrohttpd "${lib_libs[@]}")
 for lib in "${libs[@]}"; do
     pkg-config --exists "$lib" || give_up "no library '$lib'"
 done

@@ -324,6 +324,7 @@ class Fleet:
         line = self._first_line()
         self.kafka = line["kafka"]
         self.workers = {w["id"]: w["pid"] for w in line["workers"]}
+        self.metrics = {w["id"]: w["metrics"] for w in line["workers"]}
 
     def _first_line(self):
         fd = self.process.stdout.fileno()

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "bin/check_guard.h"
+#include "bin/check_http.h"
 #include "bin/check_levels.h"
 #include "bin/cli.h"
 #include "bin/main.h"
@@ -158,12 +159,12 @@ static size_t check_json(const struct cli *cli)
     json_t *all;
 
     check_runtimes(cli, runtimes);
-    all = json_pack("{s:b, s:o, s:o, s:o, s:o, s:s?, s:o}", "ok", missing == 0,
-                    "host", host, "levels",
+    all = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:s?, s:o}", "ok",
+                    missing == 0, "host", host, "levels",
                     check_levels_json(&cli->config, missing == 0), "runtimes",
-                    runtimes, "guard", check_guard_json(&cli->config),
-                    "config_file", cli->config_file, "settings",
-                    settings_json(&cli->config));
+                    runtimes, "guard", check_guard_json(&cli->config), "http",
+                    check_http_json(&cli->config), "config_file",
+                    cli->config_file, "settings", settings_json(&cli->config));
     (void)json_dumpf(all, stdout, JSON_INDENT(2));
     (void)fputc('\n', stdout);
     json_decref(all);
@@ -185,6 +186,8 @@ static size_t check_text(const struct cli *cli)
                      ? "no new jobs are taken while a figure is too high"
                      : "switched off: guard.enabled");
     check_guard_print(&cli->config);
+    (void)printf("\nMetrics and health\n");
+    check_http_print(&cli->config);
     (void)printf("\nSettings (%s%s, then the environment, then flags)\n",
                  cli->config_file ? "from " : "no file",
                  cli->config_file ? cli->config_file : "");

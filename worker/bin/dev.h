@@ -31,6 +31,7 @@ struct dev_worker {
     struct dev_child child;
     uv_timer_t restart;
     char id[32];
+    char http[160]; /* where its metrics are; "" before it is ready */
     int index;
     bool is_ready;
     uint64_t started_ms;

@@ -15,6 +15,19 @@ void dev_print_limits(void)
             "--kafka ADDR uses a real one");
 }
 
+/* As a scraper takes it; a socket's path as it is. */
+static json_t *metrics_json(const char *http)
+{
+    return strncmp(http, "unix:", 5) != 0 ? json_sprintf("%s/metrics", http)
+                                          : json_string(http);
+}
+
+static json_t *worker_json(const struct dev_worker *w)
+{
+    return json_pack("{s:s, s:i, s:o}", "id", w->id, "pid", w->child.pid,
+                     "metrics", metrics_json(w->http));
+}
+
 static void print_json(const struct dev *dev)
 {
     json_t *workers = json_array();
@@ -22,12 +35,11 @@ static void print_json(const struct dev *dev)
     char *text;
 
     for (uint64_t i = 0; i < dev->options.workers; i++) {
-        (void)json_array_append_new(
-            workers, json_pack("{s:s, s:i}", "id", dev->workers[i].id, "pid",
-                               dev->workers[i].child.pid));
+        (void)json_array_append_new(workers, worker_json(&dev->workers[i]));
     }
-    object = json_pack("{s:s, s:s*, s:n, s:n, s:o}", "kafka", dev->kafka_addr,
-                       "redis", dev->redis_url, "metrics", "gateway", "workers",
+    object = json_pack("{s:s, s:s*, s:o, s:n, s:o}", "kafka", dev->kafka_addr,
+                       "redis", dev->redis_url, "metrics",
+                       metrics_json(dev->workers[0].http), "gateway", "workers",
                        workers);
     if (object && !dev->redis_url[0]) {
         (void)json_object_set_new(object, "redis", json_null());
@@ -48,6 +60,10 @@ static void print_text(const struct dev *dev)
     for (uint64_t i = 0; i < dev->options.workers; i++) {
         (void)printf("%s %s (pid %d)", i ? "," : "", dev->workers[i].id,
                      dev->workers[i].child.pid);
+    }
+    (void)printf("\nMetrics ");
+    for (uint64_t i = 0; i < dev->options.workers; i++) {
+        (void)printf("%s %s/metrics", i ? "," : "", dev->workers[i].http);
     }
     (void)printf("\nReady. In another terminal:\n"
                  "  %s run%s%s -l python -c 'print(6 * 7)'\n"

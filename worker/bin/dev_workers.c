@@ -73,6 +73,20 @@ static uint64_t uid_base(const struct dev_worker *w)
     return base + (uint64_t)w->index * UID_RANGE;
 }
 
+/* Each worker listens for itself, on any free port; once started again, where
+ * it was before. An address that somebody has chosen is the first one's. */
+static void add_http(const struct dev_worker *w, struct dev_argv *argv)
+{
+    const char *chosen = w->dev->cli.config.http_listen;
+    bool is_chosen = w->index == 0 && chosen && chosen[0];
+
+    if (!strncmp(w->http, "http://", 7)) {
+        add_set(argv, "http.listen", w->http + 7);
+    } else {
+        add_set(argv, "http.listen", is_chosen ? chosen : "127.0.0.1:0");
+    }
+}
+
 static void worker_argv(const struct dev_worker *w, struct dev_argv *argv)
 {
     const struct dev *dev = w->dev;
@@ -99,6 +113,7 @@ static void worker_argv(const struct dev_worker *w, struct dev_argv *argv)
     (void)snprintf(number, sizeof(number), "%llums",
                    (unsigned long long)dev_workers_drain_ms(dev));
     add_set(argv, "worker.drain_timeout", number);
+    add_http(w, argv);
 }
 
 static int start_worker(struct dev_worker *w, struct err *e)
@@ -136,6 +151,9 @@ static void on_worker_exit(struct dev_child *child)
         return;
     }
     dev_child_how_ended(child, how, sizeof(how));
+    if (!w->is_ready) {
+        w->http[0] = '\0'; /* its port may be somebody else's by now */
+    }
     if (!dev->is_ready) {
         cli_say("worker %s ended before it was ready: %s; -v shows more", w->id,
                 how);
@@ -161,7 +179,10 @@ static void on_worker_line(struct dev_child *child, const char *line)
     json_t *object = json_loads(line, 0, NULL);
 
     if (json_is_true(json_object_get(object, "ready"))) {
+        const char *http = json_string_value(json_object_get(object, "http"));
+
         w->is_ready = true;
+        (void)snprintf(w->http, sizeof(w->http), "%s", http ? http : "");
         if (w->dev->is_ready) {
             cli_say("worker %s is back (pid %d)", w->id, child->pid);
         }

@@ -27,6 +27,7 @@ static const struct command commands[] = {
     {"worker", worker_main, "the daemon: take jobs, run them, publish"},
     {"topics", cmd_topics_main, "compare or create the Kafka topics"},
     {"check", cmd_check_main, "what this host can isolate, and all settings"},
+    {"metrics", cmd_metrics_main, "what a worker's /metrics shows"},
     {"bench", bench_main, "measure this program on this machine"},
     {"version", cmd_version_main, "this program and its libraries"},
     {"broker", broker_main, NULL},

@@ -30,6 +30,7 @@
 #include "bin/main.h"
 #include "run/boxes.h"
 #include "run/health.h"
+#include "run/monitor.h"
 #include "run/pipeline.h"
 #include "run/runtimes.h"
 #include "svc/audit_log.h"
@@ -80,6 +81,7 @@ struct engine {
     struct telemetry *telemetry;
     struct audit_log *audit;
     struct health *health;
+    struct monitor *monitor;
     struct pipeline *pipeline;
     struct kafka_in *in;
     bool is_draining;
@@ -139,6 +141,7 @@ static void on_health(uv_timer_t *timer)
     if (health_measure(g->health)) {
         pipeline_pump(g->pipeline);
     }
+    monitor_look(g->monitor);
 }
 
 static void end(struct engine *g, int exit_code)
@@ -163,15 +166,17 @@ static void on_heartbeat(uv_timer_t *timer)
 
 static void say_ready(struct engine *g)
 {
-    char line[256];
+    const char *http = monitor_name(g->monitor);
+    char line[512];
 
     if (g->ready_fd < 0 || g->has_said_ready) {
         return;
     }
     g->has_said_ready = true;
     int n = snprintf(line, sizeof(line),
-                     "{\"ready\":true,\"id\":\"%s\",\"pid\":%d}\n", g->id,
-                     (int)getpid());
+                     "{\"ready\":true,\"id\":\"%s\",\"pid\":%d%s%s%s}\n", g->id,
+                     (int)getpid(), http ? ",\"http\":\"" : "",
+                     http ? http : "", http ? "\"" : "");
     (void)!fd_write_all(g->ready_fd, line, (size_t)n, NULL);
     close(take_fd(&g->ready_fd));
 }
@@ -343,7 +348,9 @@ static int boot_services(struct engine *g, int sock, struct err *e)
     const struct boxes_callbacks boxes = {on_box_ended, on_launcher_lost, g};
     const struct kafka_in_callbacks in = {on_ready, on_assigned, on_fatal, g};
 
-    if (boxes_open(&g->loop, sock, &boxes, &g->boxes, e) < 0 ||
+    /* First: a port that is taken is told before the group hears of us. */
+    if (monitor_open(g->config, &g->loop, &g->monitor, e) < 0 ||
+        boxes_open(&g->loop, sock, &boxes, &g->boxes, e) < 0 ||
         kafka_out_open(g->config, KAFKA_OUT_RELIABLE, &g->loop, &g->out, e) <
             0 ||
         audit_log_open(g->config, &g->loop, g->id, &g->audit, e) < 0 ||
@@ -364,6 +371,7 @@ static int boot_services(struct engine *g, int sock, struct err *e)
         .audit = g->audit,
         .telemetry = g->telemetry,
         .health = g->health,
+        .meter = monitor_meter(g->monitor),
         .worker = &g->self,
         .on_idle = on_idle,
         .arg = g,
@@ -373,6 +381,18 @@ static int boot_services(struct engine *g, int sock, struct err *e)
         return -1;
     }
     pipeline_attach(g->pipeline, g->in);
+    const struct monitor_parts parts = {
+        .slots = g->slots,
+        .boxes = g->boxes,
+        .in = g->in,
+        .out = g->out,
+        .audit = g->audit,
+        .telemetry = g->telemetry,
+        .health = g->health,
+        .pipeline = g->pipeline,
+        .is_draining = &g->is_draining,
+    };
+    monitor_attach(g->monitor, &parts);
     return 0;
 }
 
@@ -392,11 +412,12 @@ static int boot(struct engine *g, struct err *e)
         return -1;
     }
     log_info("worker started",
-             "slots=%u cgroup=%s root=%u brokers=%s queues=%s group=%s",
+             "slots=%u cgroup=%s root=%u brokers=%s queues=%s group=%s http=%s",
              g->slots,
              cgroup_version_name((enum cgroup_version)g->host.cgroup_version),
              g->host.is_root, config_kafka_get(g->config, "bootstrap.servers"),
-             g->config->topics_queues, g->config->topics_group);
+             g->config->topics_queues, g->config->topics_group,
+             monitor_name(g->monitor) ? monitor_name(g->monitor) : "off");
     (void)health_measure(g->health); /* before the first job is taken */
     tell(g, "worker.started");
     (void)uv_timer_start(&g->health_timer, on_health,
@@ -413,6 +434,7 @@ static int boot(struct engine *g, struct err *e)
 /* Order: results out, then what they finished committed, then the boxes. */
 static void shut_down(struct engine *g)
 {
+    monitor_hush(g->monitor);
     pipeline_abandon(g->pipeline);
     tell(g, "worker.stopped");
     size_t unsent = kafka_out_close(g->out, FLUSH_MS);
@@ -422,6 +444,7 @@ static void shut_down(struct engine *g)
     audit_log_close(g->audit, FLUSH_MS);
     telemetry_close(g->telemetry, FLUSH_MS / 5);
     health_free(g->health);
+    monitor_close(g->monitor);
     boxes_close(g->boxes);
     if (unsent > 0) {
         log_warn("records not acknowledged", "count=%zu", unsent);

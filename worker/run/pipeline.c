@@ -56,6 +56,7 @@ struct work {
     const char *topic; /* where it goes: results or dead */
     char *reason;      /* of a dead letter */
     enum status status;
+    enum job_reject_reason rejected; /* of a dead letter */
     bool is_dead_letter;
     struct work *next;
     struct work *prev;
@@ -198,6 +199,7 @@ static void bury(struct work *w, enum job_reject_reason reason,
     w->is_dead_letter = true;
     w->topic = w->p->dead_topic;
     w->reason = xstrdup(e->msg);
+    w->rejected = reason;
     w->p->counts.dead++;
     log_warn("dead letter",
              "reason=%s topic=%s partition=%d offset=%" PRId64 " error=%s",
@@ -221,6 +223,7 @@ static void publish_result(struct work *w, struct result *result)
     w->status = (enum status)result->status;
     w->topic = w->p->results_topic;
     report_add_origin(result, w->p->spec.worker, &w->origin);
+    meter_reported(w->p->spec.meter, w->msg.queue, result);
     if (report_encode(result, w->p->spec.worker, &w->record, &e) < 0) {
         /* Labels or limits beyond any sense: the outcome alone. */
         struct result bare;
@@ -380,6 +383,7 @@ static void launch(struct work *w)
 static void begin(struct work *w)
 {
     w->p->counts.received++;
+    meter_taken(w->p->spec.meter, w->msg.queue);
     if (decode(w) && plan(w) && !is_answered_dry(w)) {
         launch(w);
     }
@@ -413,6 +417,7 @@ static void give_back(struct work *w)
 {
     struct pipeline *p = w->p;
 
+    meter_given_back(p->spec.meter, w->msg.queue);
     kafka_in_drop(p->in, &w->msg);
     work_free(w);
     finish_if_idle(p);
@@ -513,6 +518,7 @@ static void on_end(const struct executor_end *end, void *arg)
 {
     struct work *w = arg;
 
+    meter_box_ended(w->p->spec.meter, end->ended);
     if (end->stop == VERDICT_STOP_SHUTDOWN) {
         give_back(w);
     } else if (w->is_compiling) {
@@ -627,6 +633,7 @@ static void on_resend(uv_timer_t *timer)
     DL_FOREACH_SAFE(list, w, next)
     {
         DL_DELETE(list, w);
+        meter_resent(p->spec.meter);
         send_or_keep(w);
     }
 }
@@ -639,6 +646,10 @@ static void done(struct work *w)
 
     if (!w->is_dead_letter) { /* those name no job to keep a record of */
         note_late(w, AUDIT_PUBLISHED, NULL, NULL);
+        meter_finished(p->spec.meter, w->msg.queue, w->status,
+                       w->origin.received_ns);
+    } else {
+        meter_buried(p->spec.meter, w->msg.queue, w->rejected);
     }
     p->counts.unpublished--;
     p->counts.finished++;
@@ -733,6 +744,7 @@ void pipeline_counts(const struct pipeline *p, struct pipeline_counts *out)
 {
     *out = p->counts;
     out->running = executor_running(p->executor);
+    out->unpublished_max = p->spec.slots * UNPUBLISHED_PER_SLOT;
 }
 
 static void on_timer_closed(uv_handle_t *handle)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "run/boxes.h"
 #include "run/health.h"
+#include "run/meter.h"
 #include "run/report.h"
 #include "svc/audit_log.h"
 #include "svc/kafka_in.h"
@@ -30,6 +31,7 @@ struct pipeline_spec {
     struct audit_log *audit;
     struct telemetry *telemetry;
     struct health *health;
+    struct meter *meter; /* NULL: nobody counts */
     const struct report_worker *worker;
     /* Nothing runs and nothing waits for an acknowledgement any more. */
     void (*on_idle)(void *arg);
@@ -42,7 +44,8 @@ struct pipeline_counts {
     uint64_t succeeded;
     uint64_t dead;
     unsigned running;
-    unsigned unpublished; /* ended, not yet acknowledged */
+    unsigned unpublished;     /* ended, not yet acknowledged */
+    unsigned unpublished_max; /* no jobs are taken from there on */
 };
 
 int pipeline_open(const struct pipeline_spec *spec, struct pipeline **out,

@@ -86,6 +86,11 @@ int audit_log_write(struct audit_log *log, struct audit *record,
     return 0;
 }
 
+const struct kafka_out *audit_log_producer(const struct audit_log *log)
+{
+    return log->out;
+}
+
 uint64_t audit_log_lost(const struct audit_log *log)
 {
     return log->out ? kafka_out_lost(log->out) : 0;

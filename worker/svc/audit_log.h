@@ -20,6 +20,7 @@
 #include "wire/audit.h"
 #include "wire/config.h"
 
+struct kafka_out;
 struct audit_log;
 
 /* worker_id is borrowed. With events.audit off, records are counted and not
@@ -31,6 +32,8 @@ int audit_log_open(const struct config *config, uv_loop_t *loop,
  * be NULL. */
 int audit_log_write(struct audit_log *log, struct audit *record,
                     uint64_t *out_seq, struct err *e) MUST_USE;
+/* NULL when switched off. */
+const struct kafka_out *audit_log_producer(const struct audit_log *log);
 uint64_t audit_log_lost(const struct audit_log *log);
 /* The producer has failed for good: nothing more will be written. */
 bool audit_log_has_failed(const struct audit_log *log);

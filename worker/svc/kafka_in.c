@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "svc/kafka_conf.h"
+#include "svc/kafka_ends.h"
 #include "svc/kafka_in_conf.h"
 #include "svc/kafka_parts.h"
 #include "svc/kafka_start.h"
@@ -38,6 +39,8 @@ struct kafka_in {
     uv_timer_t *tick_timer;
     struct kafka_in_callbacks callbacks;
     struct kafka_parts parts;
+    struct kafka_ends *ends;
+    struct kafka_in_counts counts;
     size_t loans;
     bool is_paused;
     bool is_committing;
@@ -65,6 +68,9 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
         fail(in, ERR_SYSTEM, why);
         return;
     }
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        kafka_ends_unreachable(in->ends, text);
+    }
     kafka_conf_log_error(code, text);
 }
 
@@ -77,6 +83,7 @@ static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t error,
 
     (void)rk;
     in->is_committing = false;
+    *(error ? &in->counts.not_committed : &in->counts.committed) += 1;
     if (error) {
         /* Still dirty: the next tick tries again. A rebalance under way is
          * the usual reason. */
@@ -234,12 +241,24 @@ static void on_revoke(struct kafka_in *in,
                      rd_kafka_incremental_unassign(in->rk, list));
 }
 
+static void count_change(struct kafka_in *in, rd_kafka_resp_err_t code)
+{
+    uint64_t *counter = &in->counts.assigned;
+
+    if (code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        counter = rd_kafka_assignment_lost(in->rk) ? &in->counts.lost
+                                                   : &in->counts.revoked;
+    }
+    *counter += 1;
+}
+
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                          rd_kafka_topic_partition_list_t *list, void *opaque)
 {
     struct kafka_in *in = opaque;
     bool is_eager = !strcmp(rd_kafka_rebalance_protocol(rk), "EAGER");
 
+    count_change(in, code);
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         on_assign(in, list);
         return;
@@ -291,6 +310,7 @@ static void on_wake(void *arg)
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
     kafka_start_serve(in->start);
+    kafka_ends_serve(in->ends, clock_mono_ms());
     kafka_parts_look_again(&in->parts);
     if (!in->is_paused) {
         in->callbacks.on_ready(in->callbacks.arg);
@@ -304,6 +324,7 @@ static void on_tick(uv_timer_t *timer)
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
     kafka_start_tick(in->start);
+    kafka_ends_serve(in->ends, clock_mono_ms());
 }
 
 /* --- records ------------------------------------------------------------- */
@@ -380,6 +401,41 @@ size_t kafka_in_waiting(const struct kafka_in *in)
     return kafka_parts_waiting(&in->parts);
 }
 
+/* --- for whoever looks ---------------------------------------------------- */
+
+const struct kafka_in_counts *kafka_in_counts(const struct kafka_in *in)
+{
+    return &in->counts;
+}
+
+bool kafka_in_is_member(const struct kafka_in *in)
+{
+    rd_kafka_consumer_group_metadata_t *group = NULL;
+    bool is_member = false;
+
+    if (in->parts.count > 0) {
+        return true;
+    }
+    /* Asks librdkafka's own thread, which waits for nobody. */
+    group = rd_kafka_consumer_group_metadata(in->rk);
+    if (group) {
+        is_member = rd_kafka_consumer_group_metadata_generation_id(group) >= 0;
+        rd_kafka_consumer_group_metadata_destroy(group);
+    }
+    return is_member;
+}
+
+const struct kafka_ends_state *kafka_in_broker(const struct kafka_in *in)
+{
+    return kafka_ends_state(in->ends);
+}
+
+void kafka_in_visit(const struct kafka_in *in, kafka_part_visit_fn visit,
+                    void *arg)
+{
+    kafka_parts_visit(&in->parts, clock_mono_ms(), visit, arg);
+}
+
 /* --- close --------------------------------------------------------------- */
 
 /* librdkafka's own consumer_close() has no bound. */
@@ -447,6 +503,7 @@ void kafka_in_close(struct kafka_in *in)
             leave_group(in);
         }
     }
+    kafka_ends_free(in->ends);
     kafka_parts_free(&in->parts);
     close_queue(in->main_queue);
     close_queue(in->commit_queue);
@@ -515,6 +572,7 @@ static int open_client(struct kafka_in *in, const struct config *config,
     }
     in->main_queue = rd_kafka_queue_get_consumer(in->rk);
     kafka_wake_watch(in->wake, in->main_queue);
+    in->ends = kafka_ends_new(in->rk, &in->parts, in->wake);
     return 0;
 }
 

@@ -26,6 +26,8 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "svc/kafka_ends.h"
+#include "svc/kafka_parts.h"
 #include "wire/config.h"
 
 struct kafka_in;
@@ -74,6 +76,20 @@ void kafka_in_pause(struct kafka_in *in);
 size_t kafka_in_assigned(const struct kafka_in *in);
 /* Records fetched and not taken yet. */
 size_t kafka_in_waiting(const struct kafka_in *in);
+/* Since it was opened. */
+struct kafka_in_counts {
+    uint64_t assigned; /* rebalances: partitions came, */
+    uint64_t revoked;  /* went, */
+    uint64_t lost;     /* or had gone before we were asked */
+    uint64_t committed;
+    uint64_t not_committed; /* refused; tried again */
+};
+const struct kafka_in_counts *kafka_in_counts(const struct kafka_in *in);
+/* Is it a member of its group, with or without partitions? */
+bool kafka_in_is_member(const struct kafka_in *in);
+const struct kafka_ends_state *kafka_in_broker(const struct kafka_in *in);
+void kafka_in_visit(const struct kafka_in *in, kafka_part_visit_fn visit,
+                    void *arg);
 /* Not from one of the callbacks. The loop must run once more afterwards to
  * release what it holds. */
 void kafka_in_close(struct kafka_in *in); /* accepts NULL */

@@ -23,7 +23,7 @@ struct kafka_out {
     struct kafka_wake *wake;
     rd_kafka_queue_t *main_queue;
     enum kafka_out_class class;
-    size_t pending;
+    struct kafka_out_figures figures;
     uint64_t lost;
     char trouble[256];
 };
@@ -110,7 +110,9 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m,
     struct err why = {0};
 
     (void)rk;
-    out->pending--;
+    out->figures.messages--;
+    out->figures.bytes -= m->len + m->key_len;
+    *(m->err ? &out->figures.failed : &out->figures.sent) += 1;
     if (!waiter) {
         out->lost += m->err ? 1 : 0;
         return;
@@ -204,10 +206,12 @@ int kafka_out_send(struct kafka_out *out, const struct kafka_record *record,
     }
     error = produce(out, record, waiter);
     if (!error) {
-        out->pending++;
+        out->figures.messages++;
+        out->figures.bytes += record->key.len + record->value.len;
         return 0;
     }
     free(waiter);
+    out->figures.failed++;
     if (out->class == KAFKA_OUT_FAST && !record->on_ack &&
         error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         /* Telemetry that nobody waits for is dropped rather than kept. */
@@ -225,7 +229,12 @@ void kafka_out_poll(struct kafka_out *out, int timeout_ms)
 
 size_t kafka_out_pending(const struct kafka_out *out)
 {
-    return out->pending;
+    return out->figures.messages;
+}
+
+const struct kafka_out_figures *kafka_out_figures(const struct kafka_out *out)
+{
+    return &out->figures;
 }
 
 uint64_t kafka_out_lost(const struct kafka_out *out)
@@ -267,7 +276,7 @@ size_t kafka_out_close(struct kafka_out *out, int timeout_ms)
         return 0;
     }
     (void)rd_kafka_flush(out->rk, timeout_ms);
-    unanswered = out->pending;
+    unanswered = out->figures.messages;
     if (unanswered) {
         /* Every waiter gets its answer, also without a broker. */
         (void)rd_kafka_purge(out->rk, RD_KAFKA_PURGE_F_QUEUE |

@@ -59,6 +59,13 @@ int kafka_out_send(struct kafka_out *out, const struct kafka_record *record,
 /* Serves acknowledgements for at most timeout_ms. */
 void kafka_out_poll(struct kafka_out *out, int timeout_ms);
 size_t kafka_out_pending(const struct kafka_out *out);
+struct kafka_out_figures {
+    uint64_t messages; /* not acknowledged yet, */
+    uint64_t bytes;    /* and their keys and values */
+    uint64_t sent;     /* acknowledged */
+    uint64_t failed;   /* not delivered, or not even queued */
+};
+const struct kafka_out_figures *kafka_out_figures(const struct kafka_out *out);
 uint64_t kafka_out_lost(const struct kafka_out *out); /* fire-and-forget */
 /* What a connection last complained about, "" when none did: the reason behind
  * a record that timed out. Known after a poll. */

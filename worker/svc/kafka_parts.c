@@ -113,6 +113,7 @@ void kafka_parts_add(struct kafka_parts *parts, rd_kafka_t *rk,
     part->lane = lane;
     part->partition = committed->partition;
     part->wake = wake;
+    part->end = -1;
     offsets_init(&part->offsets);
     offsets_set_text_max(&part->offsets, parts->text_max);
     restore(part, committed);
@@ -439,6 +440,7 @@ static void add_commit(struct kafka_part *part,
     row->offset = commit.offset;
     /* With it, whoever begins here is told when the log was cut below. */
     rd_kafka_topic_partition_set_leader_epoch(row, commit.epoch);
+    part->text_len = commit.text_len;
     if (commit.text_len > 0) {
         row->metadata = xstrndup(commit.text, commit.text_len);
         row->metadata_size = commit.text_len;

@@ -31,6 +31,8 @@ struct kafka_part {
     struct offsets offsets;
     bool is_stopped;   /* no room for what may finish; said once */
     size_t loans;      /* records not given back yet */
+    int64_t end;       /* kafka_ends.h: of the log; -1: not known */
+    size_t text_len;   /* metadata of the last commit */
     uint64_t empty_at; /* kafka_parts.round when found empty */
     uint64_t skipped;  /* records that the owner before us had finished */
     struct kafka_wake *wake;
@@ -89,6 +91,20 @@ void kafka_parts_started(struct kafka_parts *parts,
 /* Both free the loan. */
 void kafka_parts_done(struct kafka_parts *parts, struct kafka_loan *loan);
 void kafka_parts_drop(struct kafka_parts *parts, struct kafka_loan *loan);
+/* How one partition fares. */
+struct kafka_part_figures {
+    const char *topic;
+    int32_t partition;
+    int64_t unfinished; /* records, taken or not; -1: not known */
+    size_t in_flight;
+    uint64_t span;
+    uint64_t age_ms; /* of what holds the watermark; 0: nothing does */
+    size_t metadata_bytes;
+};
+typedef void (*kafka_part_visit_fn)(const struct kafka_part_figures *figures,
+                                    void *arg);
+void kafka_parts_visit(const struct kafka_parts *parts, uint64_t now_ms,
+                       kafka_part_visit_fn visit, void *arg);
 /* Records fetched and not taken, over all partitions. */
 size_t kafka_parts_waiting(const struct kafka_parts *parts);
 

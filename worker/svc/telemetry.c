@@ -88,6 +88,11 @@ void telemetry_emit(struct telemetry *t, struct event *event,
     }
 }
 
+const struct kafka_out *telemetry_producer(const struct telemetry *t)
+{
+    return t->out;
+}
+
 uint64_t telemetry_lost(const struct telemetry *t)
 {
     return t->lost + (t->out ? kafka_out_lost(t->out) : 0);

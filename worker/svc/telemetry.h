@@ -14,6 +14,7 @@
 #include "wire/config.h"
 #include "wire/event.h"
 
+struct kafka_out;
 struct telemetry;
 
 /* worker_id is borrowed. With events.telemetry off, emit does nothing. */
@@ -23,5 +24,7 @@ int telemetry_open(const struct config *config, uv_loop_t *loop,
 /* Fills v, event_id, seq, time stamp and worker_id of *event. */
 void telemetry_emit(struct telemetry *t, struct event *event,
                     const struct event_attribute *attributes, size_t count);
+/* NULL when switched off. */
+const struct kafka_out *telemetry_producer(const struct telemetry *t);
 uint64_t telemetry_lost(const struct telemetry *t);
 void telemetry_close(struct telemetry *t, int timeout_ms);

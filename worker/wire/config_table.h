@@ -19,6 +19,7 @@ TEXT(topics_prefix,   "topics.prefix",   "forkyard.", "in front of every topic n
 TEXT(topics_group,    "topics.group",    "forkyard", "consumer group of the workers") \
 TEXT(topics_queues,   "topics.queues",   "high:8,default:3,low:1", "queues this worker takes jobs from, each with its weight") \
 TIME(topics_commit_ms, "topics.commit_interval", 250, 10, 60000, "between two offset commits of finished jobs") \
+TEXT(http_listen,     "http.listen",     "",        "metrics and health over HTTP: 127.0.0.1:9464, [::1]:9464 or unix:/path, port 0 is any free one; empty: off. Nobody is asked who he is, so mind who can reach it") \
 BOOL(guard_enabled,   "guard.enabled",   1, "take no new jobs while the host is over one of the thresholds below; what runs goes on") \
 NUM (guard_cpu_percent, "guard.cpu_percent", 80, 0, 100, "CPU time of the host that neither workers nor their boxes use; 0: not looked at") \
 NUM (guard_memory_percent, "guard.memory_percent", 80, 0, 100, "memory of the host that is not available; 0: not looked at") \

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* kafka_ends.h - where the partitions end, asked of the broker from time to
+ * time: what is not finished can be counted then, also what is not fetched
+ * because all slots are busy. The answer says by the way whether the broker
+ * can be reached. Runs in the engine, below kafka_in; never blocks. */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "svc/kafka_parts.h"
+
+#define KAFKA_ENDS_EVERY_MS 5000
+
+/* What the last answer was. */
+struct kafka_ends_state {
+    bool is_known; /* there has been one */
+    bool is_reachable;
+    char error[128];      /* when it is not */
+    uint64_t answered_ms; /* the last good one; monotonic */
+};
+
+struct kafka_ends;
+
+/* Borrows both; wake is rung when there is an answer. */
+struct kafka_ends *kafka_ends_new(rd_kafka_t *rk, struct kafka_parts *parts,
+                                  struct kafka_wake *wake);
+/* Before the client is destroyed. Accepts NULL. */
+void kafka_ends_free(struct kafka_ends *ends);
+/* On every wake-up and now and then: takes answers, and asks again when it is
+ * time to. */
+void kafka_ends_serve(struct kafka_ends *ends, uint64_t now_ms);
+/* The client's own opinion, from its error callback. */
+void kafka_ends_unreachable(struct kafka_ends *ends, const char *why);
+const struct kafka_ends_state *kafka_ends_state(const struct kafka_ends *ends);
