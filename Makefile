@@ -110,8 +110,8 @@ endif
 # The flags file is made on the first build of a directory, and again when the
 # library it names went away. Targets that prepare the machine, or need no
 # compiler, do not read it.
-NO_FLAGS := help deps libs demo dev test lint asan tsan fuzz fault vm bench \
-	clean
+NO_FLAGS := help deps libs demo dev test lint asan tsan fuzz fault vm kafka \
+	bench clean
 ifneq ($(filter-out $(NO_FLAGS),$(or $(MAKECMDGOALS),build)),)
 include $(B)/flags.mk
 endif
@@ -184,6 +184,11 @@ fault: ## kill and starve the fleet and see that no job is lost
 	@deploy/build/librdkafka.sh
 	@$(MAKE) build tests
 	@$(PYTHON) tests/run.py fault
+
+.PHONY: kafka
+kafka: ## fetch Apache Kafka (Java, Maven) into the cache, for tests/lib/kafka.py
+	@deploy/build/deps.sh kafka
+	@deploy/build/kafka.sh
 
 .PHONY: vm
 vm: ## the tests of boxes under Debian's kernel with cgroup v2, emulated

@@ -53,6 +53,8 @@ test|rustc|/usr/bin/rustc|jobs in Rust
 test|default-jdk-headless|/usr/bin/javac|jobs in Java
 fuzz|clang|clang|libFuzzer
 fuzz|libclang-rt-dev libclang-rt-14-dev|lib:libclang_rt.fuzzer*.a|libFuzzer
+kafka|openjdk-17-jre-headless|java|runs Kafka
+kafka|maven|mvn|fetches Kafka
 vm|qemu-system-x86|qemu-system-x86_64|a machine with another kernel
 vm|busybox-static|busybox|what that machine starts with
 vm|cpio|cpio|packs it
@@ -69,10 +71,11 @@ expand() {
     demo) echo build demo ;;
     fuzz) echo build fuzz ;;
     test) echo build demo test fuzz ;;
+    kafka) echo kafka ;;
     vm) echo build demo test fuzz vm ;;
     lint) echo build test lint ;;
     *)
-        echo "deps.sh: no group '$1': build demo test fuzz vm lint" >&2
+        echo "deps.sh: no group '$1': build demo test fuzz kafka vm lint" >&2
         return 2
         ;;
     esac
