@@ -4,11 +4,15 @@
 
     tests/run.py [--build DIR] [--fuzz-seconds N] [--slower N] KIND...
 
-KIND is a folder of tests/: unit, sys, svc, schema, system, fault, fuzz. Each
-program gets its own session, its own empty TMPDIR and a time limit (120 s, or
-a line `timeout: N` in its source; times --slower), and reports each test case as a line of
-TAP. Whatever it leaves running is killed and counts as a failure. T=WORD in
-the environment picks programs by name, V=1 shows all output.
+KIND is a folder of tests/: unit, sys, svc, schema, system, kafka, fault, fuzz.
+Each program gets its own session, its own empty TMPDIR and a time limit (120 s,
+or a line `timeout: N` in its source; times --slower), and reports each test
+case as a line of TAP. Whatever it leaves running is killed and counts as a
+failure. T=WORD in the environment picks programs by name, V=1 shows all output.
+
+Those of kafka share one broker, a real one, started here; so do programs of
+system that have a line `kafka: PROTOCOL...` in their source, run once more for
+each of these group protocols.
 
 Runs on a developer's machine or in CI; never installs, never builds.
 """
@@ -26,6 +30,10 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "lib"))
+import kafka  # noqa: E402
+
 # The one setting of ours that is for the tests: where HumanEval.jsonl is.
 PASSED_ON = {"FORKYARD_HUMANEVAL"}
 # The distribution's, which has the packages that deps.sh installs.
@@ -37,6 +45,12 @@ DEFAULT_TIMEOUT_S = 120
 LEFTOVER_GRACE_S = 5
 # Kinds whose programs do not mind sharing the processors with each other.
 PARALLEL = {"unit", "schema", "fuzz"}
+# The tests wait for dead members to be noticed; with the classic protocol
+# tests/lib/fleet.py says the same.
+KAFKA_SETTINGS = {
+    "group.consumer.session.timeout.ms": 2000,
+    "group.consumer.heartbeat.interval.ms": 250,
+}
 # Brief, as part of `make test`: enough to see that the kept inputs still pass.
 BRIEF_FUZZ_RUNS = 5000
 BRIEF_FUZZ_SECONDS = 10
@@ -51,10 +65,13 @@ print_lock = threading.Lock()
 class Program:
     """One thing to run: its source, its command, its kind."""
 
-    def __init__(self, kind, source, command, timeout_s=None):
+    def __init__(self, kind, source, command, timeout_s=None, env=None,
+                 name=None):
         self.kind = kind
         self.source = source
-        self.name = os.path.splitext(os.path.relpath(source, "tests"))[0]
+        self.name = name or os.path.splitext(
+            os.path.relpath(source, "tests"))[0]
+        self.env = env or {}
         self.command = command
         self.timeout_s = timeout_s or declared_timeout(source)
 
@@ -67,10 +84,15 @@ class Outcome:
         self.notes = list(notes)
 
 
-def declared_timeout(source):
+def declared(source, name):
+    """What the line `name: ...` in its head says, or None."""
     with open(source, encoding="utf-8") as f:
-        match = re.search(r"^\W*timeout: (\d+)", f.read(4000), re.M)
-    return int(match.group(1)) if match else DEFAULT_TIMEOUT_S
+        match = re.search(rf"^\W*{name}: (.+)", f.read(4000), re.M)
+    return match.group(1) if match else None
+
+
+def declared_timeout(source):
+    return int(declared(source, "timeout") or DEFAULT_TIMEOUT_S)
 
 
 def compiled(kind, pattern, build):
@@ -85,6 +107,15 @@ def scripts(kind):
         # Files with an underscore in front are parts of others.
         if not os.path.basename(source).startswith("_"):
             yield Program(kind, source, [PYTHON, source])
+
+
+def on_kafka():
+    """Programs of system that are to run against a real broker too."""
+    for program in scripts("system"):
+        for protocol in (declared(program.source, "kafka") or "").split():
+            name = f"kafka/{os.path.basename(program.name)}.{protocol}"
+            yield Program("kafka", program.source, program.command,
+                          env={"TEST_KAFKA_PROTOCOL": protocol}, name=name)
 
 
 def fuzzers(seconds):
@@ -118,9 +149,11 @@ def collect(kind, args):
     else:
         yield from compiled(kind, f"tests/{kind}/*_test.c", args.build)
         yield from scripts(kind)
+    if kind == "kafka":
+        yield from on_kafka()
 
 
-def environment(tmpdir, args):
+def environment(program, tmpdir, args):
     env = {k: v for k, v in os.environ.items()
            if not k.startswith("FORKYARD") or k in PASSED_ON}
     env.update(
@@ -142,6 +175,7 @@ def environment(tmpdir, args):
             "TSAN_OPTIONS",
             f"suppressions={ROOT}/tests/lib/tsan.supp",
         ),
+        **program.env,
     )
     env.pop("MAKEFLAGS", None)
     env.pop("MAKELEVEL", None)
@@ -192,7 +226,7 @@ def run_command(program, tmpdir, args):
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=environment(tmpdir, args),
+            env=environment(program, tmpdir, args),
             cwd=ROOT,
             start_new_session=True,
         )
@@ -293,14 +327,35 @@ def report(program, outcome, output, seconds):
         sys.stdout.flush()
 
 
+def run_on_kafka(programs, args):
+    """One broker for all of them: it takes a few seconds to start."""
+    if not programs:
+        return []
+    why = kafka.missing()
+    if why:
+        outcomes = [Outcome(skipped=1, notes=["skipped: " + why])
+                    for _ in programs]
+        for program, outcome in zip(programs, outcomes):
+            report(program, outcome, "", 0)
+        return outcomes
+    with kafka.Cluster(settings=KAFKA_SETTINGS) as broker:
+        for program in programs:
+            program.env["TEST_KAFKA"] = broker.brokers
+        outcomes = [run_one(p, args) for p in programs]
+        if not broker.is_running():
+            print(f"Kafka has ended meanwhile: {broker.words()}")
+    return outcomes
+
+
 def run_all(programs, args):
     workers = os.cpu_count() or 1
     beside = [p for p in programs if p.kind in PARALLEL]
-    alone = [p for p in programs if p.kind not in PARALLEL]
+    alone = [p for p in programs if p.kind not in PARALLEL | {"kafka"}]
     outcomes = []
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         outcomes += pool.map(lambda p: run_one(p, args), beside)
     outcomes += [run_one(p, args) for p in alone]
+    outcomes += run_on_kafka([p for p in programs if p.kind == "kafka"], args)
     return outcomes
 
 

@@ -53,8 +53,8 @@ test|rustc|/usr/bin/rustc|jobs in Rust
 test|default-jdk-headless|/usr/bin/javac|jobs in Java
 fuzz|clang|clang|libFuzzer
 fuzz|libclang-rt-dev libclang-rt-14-dev|lib:libclang_rt.fuzzer*.a|libFuzzer
-kafka|openjdk-17-jre-headless|java|runs Kafka
-kafka|maven|mvn|fetches Kafka
+kafka|default-jre-headless|java|runs Kafka
+maven|maven|mvn|fetches Kafka
 vm|qemu-system-x86|qemu-system-x86_64|a machine with another kernel
 vm|busybox-static|busybox|what that machine starts with
 vm|cpio|cpio|packs it
@@ -158,9 +158,11 @@ install_missing() {
     }
 }
 
+# Settings that are there already, as Maven's may be, stay as they are.
 quiet_install() {
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -q --no-install-recommends "$@" >"$log" 2>&1
+        apt-get install -y -q --no-install-recommends \
+        -o Dpkg::Options::=--force-confold "$@" >"$log" 2>&1
 }
 
 main() {
@@ -176,10 +178,14 @@ main() {
     for group in "$@"; do
         groups+=" $(expand "$group")"
     done
-    # npm is dear, and only needed until the library is built.
+    # npm is dear, and only needed until the library is built; so is Maven
+    # until Kafka is there.
     if ! "$here/librdkafka.sh" where >/dev/null 2>&1; then
         groups+=' librdkafka'
     fi
+    case "$groups " in
+    *' kafka '*) "$here/kafka.sh" where >/dev/null 2>&1 || groups+=' maven' ;;
+    esac
     while IFS='|' read -r group package how why; do
         case " $groups " in *" $group "*) ;; *) continue ;; esac
         if has_any "$how" "${package%% *}"; then

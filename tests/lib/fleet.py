@@ -25,6 +25,7 @@ from pathlib import Path
 
 import jsonschema
 import msgpack
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FORKYARD = os.environ.get("FORKYARD", str(ROOT / "build" / "forkyard"))
@@ -298,14 +299,60 @@ def cgroup_directories():
 # ---- the fleet ------------------------------------------------------------
 
 
+class RealKafka:
+    """The broker that tests/run.py started for all tests of its kind: each
+    fleet has topics and a group of its own there. Without one a fleet uses
+    the embedded broker."""
+
+    count = 0
+
+    def __init__(self):
+        RealKafka.count += 1
+        self.address = os.environ["TEST_KAFKA"]
+        self.prefix = f"t{os.getpid()}-{RealKafka.count}."
+
+    def settings(self):
+        protocol = os.environ.get("TEST_KAFKA_PROTOCOL", "classic")
+        # A dead member is noticed as soon as by the embedded broker. One
+        # queue: of several, this protocol may give all of one to one worker.
+        classic = {"kafka.session.timeout.ms": 2000,
+                   "kafka.heartbeat.interval.ms": 200,
+                   "topics.queues": "default:3"}
+        return {"topics.prefix": self.prefix, "topics.group": self.prefix,
+                "kafka.group.protocol": protocol,
+                **(classic if protocol == "classic" else {})}
+
+    def make_topics(self, program):
+        """As many partitions as the embedded broker has: hundreds per fleet
+        are more than a small node needs to carry."""
+        wanted = yaml.safe_load(
+            (ROOT / "broker-config" / "topics.yaml").read_text())
+        for topic in wanted["topics"]:
+            topic["partitions"] = topic["embedded"]
+        path = Path(TMPDIR) / "topics.yaml"
+        path.write_text(yaml.safe_dump(wanted))
+        subprocess.run(
+            [str(program), "topics", "apply", "--file", str(path),
+             "--brokers", self.address, "--set",
+             f"topics.prefix={self.prefix}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
+            timeout=DEADLINE_S)
+
+    @classmethod
+    def find(cls):
+        return cls() if os.environ.get("TEST_KAFKA") else None
+
+
 class Fleet:
-    """`forkyard dev` with an embedded broker, and what it takes to use it."""
+    """`forkyard dev`, and what it takes to use it."""
 
     UID_RANGE = 4096  # of one worker of dev
 
     def __init__(self, workers=2, slots=4, settings=None, prefix=(),
                  env=None, program=FORKYARD):
         self.tails = {}
+        self.topic_prefix = "forkyard."
+        self.group = "forkyard"
         # A range of our own: other fleets may be on this machine.
         self.uid_base = 1000000000 + os.getpid() % 40000 * 4 * self.UID_RANGE
         self.worker_count = workers
@@ -313,6 +360,12 @@ class Fleet:
         command = [*prefix, str(program), "dev", "--json",
                    "--workers", str(workers), "--slots", str(slots)]
         settings = {"box.uid_base": self.uid_base, **(settings or {})}
+        real = RealKafka.find()
+        if real:
+            real.make_topics(program)
+            self.topic_prefix = self.group = real.prefix
+            command += ["--kafka", real.address]
+            settings = {**real.settings(), **settings}
         for name, value in settings.items():
             command += ["--set", f"{name}={value}"]
         with open(self.words_path, "wb") as words:
@@ -361,7 +414,7 @@ class Fleet:
     # ---- jobs and results
 
     def topic(self, name):
-        return f"forkyard.{name}"
+        return self.topic_prefix + name
 
     def tail(self, name):
         if name not in self.tails:

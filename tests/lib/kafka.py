@@ -78,6 +78,20 @@ def die_with_parent():
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def tool(brokers, name, *words, check=True):
+    """What one of Kafka's own commands printed; it takes a second."""
+    done = subprocess.run(
+        ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m",
+         "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+         "-cp", f"{place() / 'lib'}/*", f"org.apache.kafka.tools.{name}",
+         "--bootstrap-server", brokers, *words],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=START_DEADLINE_S, check=False)
+    said = done.stdout.decode(errors="replace")
+    assert done.returncode == 0 or not check, f"{name}: {said}"
+    return said
+
+
 class PortTaken(Exception):
     pass
 
@@ -276,20 +290,11 @@ class Cluster:
         """The last of each."""
         return "".join(node.words() for node in self.nodes.values())
 
-    # ---- administration: Kafka's own commands, a second each
+    # ---- administration, by Kafka's own commands
 
     def tool(self, name, *words, check=True):
-        """What it printed. TopicCommand, AclCommand, ConfigCommand..."""
-        done = subprocess.run(
-            ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-             "-Xmx128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-             "-cp", f"{self.place / 'lib'}/*", f"org.apache.kafka.tools.{name}",
-             "--bootstrap-server", self.brokers, *words],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=START_DEADLINE_S, check=False)
-        words_out = done.stdout.decode(errors="replace")
-        assert done.returncode == 0 or not check, f"{name}: {words_out}"
-        return words_out
+        """TopicCommand, AclCommand, consumer.group.ConsumerGroupCommand..."""
+        return tool(self.brokers, name, *words, check=check)
 
     def create_topic(self, name, partitions=1, **config):
         words = []

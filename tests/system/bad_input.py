@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Whatever is put on a jobs topic ends in a clear status or a dead letter, and
 the good job right behind it, in the same partition, is not affected.
+kafka: classic consumer
 timeout: 150
 """
 
@@ -88,7 +89,7 @@ def is_buried(fleet, number, value, reason):
     dlq = {k.removeprefix("forkyard.dlq."): v
            for k, v in record.headers.items() if k.startswith("forkyard.dlq")}
     same(dlq.get("exception.class.name"), reason, "reason")
-    same(dlq.get("topic"), "forkyard.jobs.default", "topic")
+    same(dlq.get("topic"), fleet.topic("jobs.default"), "topic")
     assert dlq.get("exception.message"), "no words"
     assert dlq.get("partition", "").isdigit(), dlq
     assert dlq.get("offset", "").isdigit(), dlq

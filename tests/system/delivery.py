@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Every accepted job gets its result: with a worker killed in the middle, with
 a launcher killed, with a worker that drains. Nothing of a dead worker stays.
+kafka: classic consumer
 timeout: 180
 """
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """kill -9 of every worker while one job holds up its partition: what finished
 behind it was committed with it, and none of that runs again.
+kafka: classic consumer
 timeout: 120
 """
 
