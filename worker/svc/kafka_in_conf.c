@@ -32,13 +32,24 @@ static const struct kafka_conf_row in_rows[] = {
 };
 
 /* With group.protocol=consumer (KIP-848) these are the broker's business, and
- * librdkafka refuses them. */
+ * librdkafka refuses them. cooperative-sticky spreads partitions evenly, but
+ * not those of each queue: with two workers one may get all of a queue. */
 static const struct kafka_conf_row classic_rows[] = {
     {"partition.assignment.strategy", "cooperative-sticky"},
     {"session.timeout.ms", "10000"},
     {"heartbeat.interval.ms", "3000"},
     {NULL, NULL},
 };
+
+/* Its default, uniform, has the same fault; range spreads topic by topic. */
+static const struct kafka_conf_row consumer_rows[] = {
+    {"group.remote.assignor", "range"},
+    {NULL, NULL},
+};
+
+/* Each table has a row to spare, its end: enough for group.id and an end. */
+#define ROWS_MAX                                                               \
+    (ARRAY_LEN(in_rows) + ARRAY_LEN(classic_rows) + ARRAY_LEN(consumer_rows))
 
 static uint64_t larger(uint64_t a, uint64_t b)
 {
@@ -65,20 +76,24 @@ static int set_sizes(rd_kafka_conf_t *conf, const struct config *config,
     return 0;
 }
 
+static void add_rows(struct kafka_conf_row *rows, size_t *count,
+                     const struct kafka_conf_row *more)
+{
+    for (; more->name; more++) {
+        rows[(*count)++] = *more;
+    }
+}
+
 int kafka_in_conf(const struct config *config, rd_kafka_conf_t **out,
                   struct err *e)
 {
     const char *protocol = config_kafka_get(config, "group.protocol");
-    struct kafka_conf_row rows[ARRAY_LEN(in_rows) + ARRAY_LEN(classic_rows)];
     bool is_classic = !protocol || strcmp(protocol, "consumer") != 0;
+    struct kafka_conf_row rows[ROWS_MAX];
     size_t count = 0;
 
-    for (size_t i = 0; in_rows[i].name; i++) {
-        rows[count++] = in_rows[i];
-    }
-    for (size_t i = 0; is_classic && classic_rows[i].name; i++) {
-        rows[count++] = classic_rows[i];
-    }
+    add_rows(rows, &count, in_rows);
+    add_rows(rows, &count, is_classic ? classic_rows : consumer_rows);
     rows[count++] = (struct kafka_conf_row){"group.id", config->topics_group};
     rows[count] = (struct kafka_conf_row){NULL, NULL};
     if (kafka_conf_new(config, rows, out, e) < 0) {
