@@ -6,20 +6,18 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
-#include "base/buf.h"
-#include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "svc/kafka_conf.h"
+#include "svc/yaml_list.h"
 
-#define FILE_MAX_BYTES  1048576
+#define KEY             "topics"
 #define PARTITIONS_MAX  100000
 #define REPLICATION_MAX 100
 
 struct reader {
-    yaml_document_t document;
+    yaml_document_t *document;
     const struct config *config;
     struct topics *topics;
 };
@@ -44,15 +42,7 @@ void topics_free(struct topics *topics)
 
 static int bad(const yaml_node_t *node, const char *what, struct err *e)
 {
-    return err_set(e, ERR_INPUT, "topics line %zu: %s",
-                   node->start_mark.line + 1, what);
-}
-
-static const char *text_of(const yaml_node_t *node)
-{
-    return node->type == YAML_SCALAR_NODE
-               ? (const char *)node->data.scalar.value
-               : NULL;
+    return yaml_list_bad(KEY, node, what, e);
 }
 
 /* --- one topic ----------------------------------------------------------- */
@@ -60,7 +50,7 @@ static const char *text_of(const yaml_node_t *node)
 static int read_number(const yaml_node_t *node, uint32_t max, uint32_t *out,
                        struct err *e)
 {
-    const char *text = text_of(node);
+    const char *text = yaml_list_text(node);
     uint64_t value = 0;
 
     if (!text || str_parse_u64(text, &value, NULL) < 0 || value < 1 ||
@@ -80,9 +70,9 @@ static int read_config(struct reader *r, yaml_node_t *node,
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
         const char *name =
-            text_of(yaml_document_get_node(&r->document, pair->key));
+            yaml_list_text(yaml_document_get_node(r->document, pair->key));
         const char *value =
-            text_of(yaml_document_get_node(&r->document, pair->value));
+            yaml_list_text(yaml_document_get_node(r->document, pair->value));
 
         if (!name || !value || spec->config_count == TOPICS_CONFIG_MAX) {
             return bad(node, "config must be few names with plain values", e);
@@ -97,11 +87,11 @@ static int read_field(struct reader *r, const yaml_node_t *key,
                       yaml_node_t *value, struct topics_spec *spec,
                       struct err *e)
 {
-    const char *name = text_of(key);
+    const char *name = yaml_list_text(key);
 
-    if (name && !strcmp(name, "name") && text_of(value)) {
+    if (name && !strcmp(name, "name") && yaml_list_text(value)) {
         free(spec->name);
-        spec->name = xstrdup(text_of(value));
+        spec->name = xstrdup(yaml_list_text(value));
         return 0;
     }
     if (name && !strcmp(name, "config")) {
@@ -166,8 +156,8 @@ static int read_fields(struct reader *r, yaml_node_t *node,
     }
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
-        if (read_field(r, yaml_document_get_node(&r->document, pair->key),
-                       yaml_document_get_node(&r->document, pair->value), spec,
+        if (read_field(r, yaml_document_get_node(r->document, pair->key),
+                       yaml_document_get_node(r->document, pair->value), spec,
                        e) < 0) {
             return -1;
         }
@@ -181,11 +171,15 @@ static int read_fields(struct reader *r, yaml_node_t *node,
     return 0;
 }
 
-static int read_topic(struct reader *r, yaml_node_t *node, struct err *e)
+static int read_topic(yaml_document_t *document, yaml_node_t *node, void *arg,
+                      struct err *e)
 {
     struct topics_spec spec = {0};
-    int rc = read_fields(r, node, &spec, e);
+    struct reader *r = arg;
+    int rc = 0;
 
+    r->document = document;
+    rc = read_fields(r, node, &spec, e);
     if (rc == 0) {
         rc = add_topics(r, &spec, e);
     }
@@ -195,75 +189,20 @@ static int read_topic(struct reader *r, yaml_node_t *node, struct err *e)
 
 /* --- the file ------------------------------------------------------------ */
 
-static int read_root(struct reader *r, struct err *e)
-{
-    yaml_node_t *root = yaml_document_get_root_node(&r->document);
-    const yaml_node_pair_t *first = NULL;
-    const char *key = NULL;
-    yaml_node_t *list = NULL;
-
-    if (root && root->type == YAML_MAPPING_NODE) {
-        first = root->data.mapping.pairs.start;
-    }
-    if (first && first + 1 == root->data.mapping.pairs.top) {
-        key = text_of(yaml_document_get_node(&r->document, first->key));
-        list = yaml_document_get_node(&r->document, first->value);
-    }
-    if (!key || strcmp(key, "topics") != 0 ||
-        list->type != YAML_SEQUENCE_NODE) {
-        return err_set(e, ERR_INPUT, "one key, topics, with a list, expected");
-    }
-    for (yaml_node_item_t *item = list->data.sequence.items.start;
-         item < list->data.sequence.items.top; item++) {
-        if (read_topic(r, yaml_document_get_node(&r->document, *item), e) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int read_document(struct reader *r, const void *text, size_t size,
-                         struct err *e)
-{
-    yaml_parser_t parser;
-    int rc = 0;
-
-    if (!yaml_parser_initialize(&parser)) {
-        return err_set(e, ERR_SYSTEM, "libyaml: no memory");
-    }
-    yaml_parser_set_input_string(&parser, text, size);
-    if (!yaml_parser_load(&parser, &r->document)) {
-        rc = err_set(e, ERR_INPUT, "topics line %zu: %s",
-                     parser.problem_mark.line + 1,
-                     parser.problem ? parser.problem : "no YAML");
-    } else {
-        rc = read_root(r, e);
-        yaml_document_delete(&r->document);
-    }
-    yaml_parser_delete(&parser);
-    return rc;
-}
-
 int topics_load(const struct config *config, const char *path,
                 struct topics *out, struct err *e)
 {
     struct topics topics = {0};
     struct reader reader = {.config = config, .topics = &topics};
-    struct buf AUTO_BUF file;
-    int rc = 0;
+    const struct yaml_list list = {.key = KEY,
+                                   .path = path,
+                                   .text = topics_data,
+                                   .size = topics_data_size,
+                                   .read = read_topic,
+                                   .arg = &reader};
 
-    buf_init(&file, FILE_MAX_BYTES);
     topics.items = xcalloc(TOPICS_MAX, sizeof(*topics.items));
-    if (path && fd_read_file(path, &file, e) < 0) {
-        rc = err_wrap(e, "topics file");
-    } else if (path) {
-        /* libyaml asserts on the NULL of an empty buffer */
-        rc = read_document(&reader, file.len ? (const void *)file.data : "",
-                           file.len, e);
-    } else {
-        rc = read_document(&reader, topics_data, topics_data_size, e);
-    }
-    if (rc < 0) {
+    if (yaml_list_load(&list, e) < 0) {
         topics_free(&topics);
         return -1;
     }
