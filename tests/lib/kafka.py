@@ -109,6 +109,8 @@ class Node:
     def choose_ports(self):
         self.port = free_port()
         self.controller_port = free_port()
+        self.secured_ports = {name: free_port()
+                              for name in self.cluster.secured_listeners()}
 
     @property
     def address(self):
@@ -120,25 +122,39 @@ class Node:
         text = self.cluster.base_settings() + "".join(
             f"{name}={value}\n" for name, value in {
                 "node.id": self.number,
-                "listeners": f"CLIENT://{self.address},CONTROLLER://"
-                             f"127.0.0.1:{self.controller_port}",
+                **self._listeners(),
                 "controller.quorum.voters": self.cluster.voters(),
                 "log.dirs": self.directory / "data",
                 **self.cluster.settings,
             }.items())
         (self.directory / "server.properties").write_text(text)
 
+    def _listeners(self):
+        ports = {"CLIENT": self.port, "CONTROLLER": self.controller_port,
+                 **self.secured_ports}
+        return {
+            "listeners": ",".join(f"{name}://127.0.0.1:{port}"
+                                  for name, port in ports.items()),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{'SASL_SSL' if name in self.secured_ports else 'PLAINTEXT'}"
+                for name in ports),
+        }
+
     def _java(self, *words):
+        security = self.cluster.security
         return ["java", f"@{SETTINGS / 'jvm.options'}",
+                *(security.java_words() if security else ()),
                 f"-XX:ErrorFile={self.directory / 'crash'}",
                 "-cp", f"{self.cluster.place / 'lib'}/*", *words]
 
     def format(self):
         """Begins it; the caller waits."""
+        security = self.cluster.security
         self._configure()
         return subprocess.Popen(
             self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID,
-                       "-c", str(self.directory / "server.properties")),
+                       "-c", str(self.directory / "server.properties"),
+                       *(security.format_words() if security else ())),
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             preexec_fn=die_with_parent)
 
@@ -195,12 +211,15 @@ class Node:
 
 
 class Cluster:
-    """nodes: 1 or 3. settings: lines of server.properties, for every node."""
+    """nodes: 1 or 3. settings: lines of server.properties, for every node.
+    security: see kafka_security.py; None: anyone may do anything."""
 
-    def __init__(self, nodes=1, settings=None):
+    def __init__(self, nodes=1, settings=None, security=None):
         self.place = place()
         assert self.place, missing()
-        self.settings = settings or {}
+        self.security = security
+        self.settings = {**(security.settings() if security else {}),
+                         **(settings or {})}
         self.directory = Path(tempfile.mkdtemp(
             prefix="kafka.", dir=os.environ.get("TMPDIR", "/tmp")))
         self.nodes = {n: Node(self, n) for n in range(1, nodes + 1)}
@@ -233,15 +252,25 @@ class Cluster:
         files = ["server.properties"]
         if len(self.nodes) > 1:
             files.append("three-nodes.properties")
+        if self.security:
+            files.append("secured.properties")
         return "".join((SETTINGS / name).read_text() for name in files)
 
     def voters(self):
         return ",".join(f"{n.number}@127.0.0.1:{n.controller_port}"
                         for n in self.nodes.values())
 
+    def secured_listeners(self):
+        return self.security.listeners if self.security else ()
+
     @property
     def brokers(self):
         return ",".join(node.address for node in self.nodes.values())
+
+    def secured(self, listener):
+        """Where clients find a listener that asks who they are."""
+        return ",".join(f"127.0.0.1:{node.secured_ports[listener]}"
+                        for node in self.nodes.values())
 
     # ---- nodes: all, or those that are named
 
