@@ -251,7 +251,8 @@ $(B)/obj/%.o: %.c Makefile $(B)/flags.mk
 	$(Q)$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
 
 # Data that the assembler takes in (.incbin), which -MMD does not see.
-$(B)/obj/worker/svc/topics_data.o: $(wildcard broker-config/*)
+$(B)/obj/worker/svc/topics_data.o $(B)/obj/worker/svc/acls_data.o: \
+		$(wildcard broker-config/*)
 $(B)/obj/worker/run/payload_data.o: $(wildcard worker/payload/*)
 
 # The program that boxes begin in: static, because what it maps is copied for
@@ -292,7 +293,8 @@ $(B)/lib/%.o: %.c Makefile $(B)/flags.mk
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -MMD -MP -c $< -o $@
-$(B)/lib/worker/svc/topics_data.o: $(wildcard broker-config/*)
+$(B)/lib/worker/svc/topics_data.o $(B)/lib/worker/svc/acls_data.o: \
+		$(wildcard broker-config/*)
 $(B)/lib/ground.a: $(call lib_obj,$(LIB_GROUND))
 	@rm -f $@
 	$(Q)ar rcs $@ $^

@@ -26,6 +26,7 @@ static const struct command commands[] = {
     {"results", cmd_results_main, "list, search or follow results"},
     {"worker", worker_main, "the daemon: take jobs, run them, publish"},
     {"topics", cmd_topics_main, "compare or create the Kafka topics"},
+    {"acls", cmd_acls_main, "compare or grant rights on the Kafka topics"},
     {"check", cmd_check_main, "what this host can isolate, and all settings"},
     {"metrics", cmd_metrics_main, "what a worker's /metrics shows"},
     {"bench", bench_main, "measure this program on this machine"},
