@@ -12,15 +12,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
-from fleet import Tap, same  # noqa: E402
+from fleet import TMPDIR, Tap, read_all, same  # noqa: E402
 from kafka import Cluster, missing  # noqa: E402
 from kafka_security import Security  # noqa: E402
-from one_worker import forkyard  # noqa: E402
+from one_worker import Worker, forkyard, make_topics  # noqa: E402
 
 USERS = ("admin", "fleet", "app", "dashboard", "nobody")
 ROLES = {"worker": "fleet", "producer": "app", "reader": "dashboard"}
 PRINCIPALS = [word for role, user in ROLES.items()
               for word in ("-p", f"{role}=User:{user}")]
+
+
+# What a member that is gone holds up others for.
+CLUSTER = {"group.consumer.session.timeout.ms": 2000,
+           "group.consumer.heartbeat.interval.ms": 250}
+REFUSED = "Topic authorization failed"
 
 
 class Place:
@@ -29,11 +35,41 @@ class Place:
     def __init__(self, kafka, security):
         self.kafka = kafka
         self.security = security
+        self.tokens = {}
+
+    def settings(self, listener, more):
+        return {f"kafka.{name}": value for name, value in {
+            "bootstrap.servers": self.kafka.secured(listener),
+            "group.protocol": "consumer", **more}.items()}
 
     def scram(self, user, **more):
-        settings = {"bootstrap.servers": self.kafka.secured("SCRAM"),
-                    **self.security.scram_settings(user), **more}
-        return {f"kafka.{name}": value for name, value in settings.items()}
+        return self.settings("SCRAM", {**self.security.scram_settings(user),
+                                       **more})
+
+    def oauth(self, user, **token):
+        path = Path(TMPDIR) / f"{user}.token"
+        self.tokens[user] = self.security.issuer.token(user, **token)
+        path.write_text(self.tokens[user] + "\n")
+        path.chmod(0o644)  # the worker reads it again, as nobody
+        return self.settings("OAUTH", self.security.oauth_settings(path))
+
+    def worker(self, settings, **more):
+        return Worker(settings["kafka.bootstrap.servers"], settings, **more)
+
+    def submit(self, settings, code="echo well", **job):
+        """Of a job in shell: (exit code, its id, words)."""
+        code, out, err = forkyard(
+            ["submit"], settings, name="submit", data=json.dumps(
+                {"language": "shell", "code": code, **job}).encode())
+        return code, out.strip(), err
+
+    def result(self, settings, job_id):
+        """As the reader sees it, as soon as it is there."""
+        code, out, err = forkyard(
+            ["results", "--job", job_id, "--follow", "--json"], settings,
+            name="results")
+        assert code == 0, f"no result of {job_id}: {err}"
+        return json.loads(out)
 
     def acls(self, *words, user="admin"):
         code, out, err = forkyard(["acls", *words, "--json"],
@@ -89,6 +125,92 @@ def only_some_may_grant(place):
     same("authorizer.class.name" in err, True, f"the remedy: {err}")
 
 
+def job_is_run(place, way):
+    """Worker, producer and reader, each as itself."""
+    with place.worker(way("fleet")) as worker:
+        code, job_id, err = place.submit(way("app"))
+        same(code, 0, f"exit code of submit ({err})")
+        got = place.result(way("dashboard"), job_id)
+        same((got["status"], got["stdout"]), ("success", "well\n"), "result")
+        for part in ("broker", "consumer", "results"):
+            worker.wait_part(part, True)
+        same(worker.said("kafka", "warn"), [], "complaints")
+        same(worker.stop(), 0, "exit code of the worker")
+
+
+def makes_no_jobs(place, user):
+    code, job_id, err = place.submit(place.scram(user))
+    same((code, REFUSED in err), (1, True), f"submit ({err})")
+    sent = [record.key.decode() for record in
+            read_all(place.kafka.brokers, "forkyard.jobs.default")]
+    same((len(sent) > 0, job_id in sent), (True, False), "the job arrived")
+
+
+def producer_reads_no_results(place):
+    code, out, err = forkyard(["results"], place.scram("app"))
+    same((code, out, REFUSED in err), (1, "", True), f"results ({err})")
+    code, out, err = forkyard(["submit", "--wait"], place.scram("app"),
+                              data=b'{"language": "shell", "code": ":"}')
+    same((code, out, REFUSED in err), (1, "", True), f"submit -w ({err})")
+
+
+def stranger_does_nothing(place):
+    for words in (["results"], ["topics", "plan"]):
+        code, out, err = forkyard(words, place.scram("nobody"))
+        same(code, 1, f"{words}: {out} {err}")
+
+
+LOOKS_FOR_SECRETS = """
+for file in /proc/[0-9]*/environ /proc/[0-9]*/cmdline; do
+    tr '\\0' '\\n' <$file
+done 2>/dev/null
+env
+"""
+
+
+def command_lines():
+    """Of every process there is."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield path.read_bytes()
+        except OSError:
+            continue
+
+
+def secrets_stay_secret(place):
+    """With all that librdkafka can say in the log: from a file, and from the
+    environment, a password and a token."""
+    password = place.security.passwords["fleet"]
+    scram = place.scram("fleet")
+    del scram["kafka.sasl.password"]
+    ways = ((scram, {"FORKYARD_KAFKA_SASL_PASSWORD": password}),
+            (place.oauth("fleet"), {}))
+    for settings, env in ways:
+        secrets = (password, place.tokens["fleet"])
+        with place.worker({**settings, "log.level": "debug",
+                           "kafka.debug": "all"}, env=env) as worker:
+            worker.wait_words("partitions assigned")
+            _, job_id, _ = place.submit(place.scram("app"), LOOKS_FOR_SECRETS)
+            got = place.result(place.scram("dashboard"), job_id)
+            same("PATH=" in got["stdout"], True, "the job looked")
+            for secret in secrets:
+                same(secret in got["stdout"], False, "secret in a box")
+                same(secret in worker.words(), False, "secret in the log")
+                same(any(secret.encode() in line
+                         for line in command_lines()), False,
+                     "secret in a command line")
+                _, out, err = forkyard(["check"], settings)
+                same(secret in out + err, False, "secret in check")
+
+
+def command_line_takes_none(place):
+    code, _, err = forkyard(
+        ["results", "--set", "kafka.sasl.password=given-away"],
+        place.scram("dashboard"))
+    same((code, "command line" in err, "given-away" in err),
+         (2, True, False), f"a password as a flag ({err})")
+
+
 def main():
     tap = Tap()
     why = missing()
@@ -96,11 +218,22 @@ def main():
         tap.skip("a Kafka that asks who you are", why)
         tap.done()
     security = Security(users=USERS, super_users=("admin",))
-    with Cluster(security=security) as kafka:
+    with Cluster(settings=CLUSTER, security=security) as kafka:
         place = Place(kafka, security)
+        make_topics(kafka.brokers)
         tap.case("acls plan tells what is missing", rights_are_planned, place)
         tap.case("acls apply grants it, once", rights_are_granted, place)
         tap.case("rights of others are shown and left", others_are_told,
+                 place)
+        tap.case("a job is run over SCRAM", job_is_run, place, place.scram)
+        tap.case("a job is run with tokens", job_is_run, place, place.oauth)
+        tap.case("a worker makes no jobs", makes_no_jobs, place, "fleet")
+        tap.case("a producer reads no results", producer_reads_no_results,
+                 place)
+        tap.case("a reader writes nothing", makes_no_jobs, place, "dashboard")
+        tap.case("a stranger does nothing", stranger_does_nothing, place)
+        tap.case("secrets stay secret", secrets_stay_secret, place)
+        tap.case("none comes by the command line", command_line_takes_none,
                  place)
         tap.case("who may not grant is told", only_some_may_grant, place)
     tap.done()

@@ -147,3 +147,8 @@ class Security:
     def scram_settings(self, user):
         return {**self.tls_settings(), "sasl.mechanisms": "SCRAM-SHA-512",
                 "sasl.username": user, "sasl.password": self.passwords[user]}
+
+    def oauth_settings(self, token_file):
+        """token_file: kept fresh by the test, with issuer.token()."""
+        return {**self.tls_settings(), "sasl.mechanisms": "OAUTHBEARER",
+                "sasl.oauthbearer.token.file": str(token_file)}

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import yaml
 
-from fleet import DEADLINE_S, FORKYARD, TMPDIR, children, family, wait_dead
+from fleet import (DEADLINE_S, FORKYARD, ROOT, TMPDIR, children, family,
+                   wait_dead)
 
 LOOK_S = 0.1  # between two looks at a health page, which tells nobody
 
@@ -41,6 +42,20 @@ def forkyard(words, settings, deadline_s=DEADLINE_S, data=b"", name="cli"):
         timeout=deadline_s, check=False)
     return (done.returncode, done.stdout.decode(errors="replace"),
             done.stderr.decode(errors="replace"))
+
+
+def make_topics(brokers, partitions=2, change=None):
+    """All of ours. change: {topic: {setting: value}}"""
+    wanted = yaml.safe_load(
+        (ROOT / "broker-config" / "topics.yaml").read_text())
+    for topic in wanted["topics"]:
+        topic["partitions"] = partitions
+        topic["config"].update((change or {}).get(topic["name"], {}))
+    path = Path(TMPDIR) / "topics.yaml"
+    path.write_text(yaml.safe_dump(wanted))
+    code, _, err = forkyard(["topics", "apply", "--file", str(path)],
+                            {"kafka.bootstrap.servers": brokers})
+    assert code == 0, err
 
 
 class Unix(http.client.HTTPConnection):

@@ -373,6 +373,13 @@ static int set_from_flag(struct config *config, const char *set, struct err *e)
                        set);
     }
     (void)snprintf(name, sizeof(name), "%.*s", (int)(equals - set), set);
+    if (config_is_secret(name)) {
+        return err_set(e, ERR_INPUT,
+                       "%s: everybody on this host can read a command line; "
+                       "put it into the file of --config, or into the "
+                       "environment",
+                       name);
+    }
     return config_set(config, name, equals + 1, e);
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "svc/kafka_token.h"
 
 #define QUEUE_WEIGHT_MAX 1000
 
@@ -53,13 +54,6 @@ static const char *find_row(const struct kafka_conf_row *rows, const char *name)
     return NULL;
 }
 
-static bool is_secret(const char *name)
-{
-    return strstr(name, "password") || strstr(name, "secret") ||
-           strstr(name, ".pem") || strstr(name, "jaas") ||
-           strstr(name, "oauthbearer.config");
-}
-
 static int set_property(rd_kafka_conf_t *conf, const char *name,
                         const char *value, struct err *e)
 {
@@ -71,7 +65,7 @@ static int set_property(rd_kafka_conf_t *conf, const char *name,
     }
     /* librdkafka's text may quote the value */
     return err_set(e, ERR_INPUT, "kafka.%s: %s", name,
-                   is_secret(name) ? "not accepted" : why);
+                   config_is_secret(name) ? "not accepted" : why);
 }
 
 static int set_rows(rd_kafka_conf_t *conf, const struct config *config,
@@ -97,11 +91,39 @@ static int set_users(rd_kafka_conf_t *conf, const struct config *config,
             return err_set(e, ERR_INPUT, "kafka.%s cannot be set: %s",
                            row->name, why_not);
         }
+        if (!strcmp(row->name, KAFKA_TOKEN_FILE)) {
+            if (kafka_token_configure(conf, row->value, e) < 0) {
+                return -1;
+            }
+            continue;
+        }
         if (set_property(conf, row->name, row->value, e) < 0) {
             return -1;
         }
     }
     return 0;
+}
+
+/* Warnings of librdkafka that are none. */
+static bool is_no_news(const char *text)
+{
+    static const char *const phrases[] = {
+        /* One `kafka:` section serves producers and consumers: that a row
+         * concerns only the other kind is no news. */
+        "will be ignored by",
+        /* Said at every attempt to connect, twenty times a second. Why there
+         * is no connection is in a line of its own. */
+        "brokers are down",
+        /* A broker that has just started: it goes on by itself. */
+        "Coordinator load in progress: retrying",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(phrases); i++) {
+        if (strstr(text, phrases[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Called from librdkafka's threads; log_line() is one write(). */
@@ -113,15 +135,8 @@ static void on_log(const rd_kafka_t *rk, int level, const char *fac,
     (void)rk;
     if (level <= SYSLOG_CRIT) {
         ours = LOG_ERROR;
-    } else if (level <= SYSLOG_WARNING && !strstr(text, "will be ignored by")) {
-        /* One `kafka:` section serves producers and consumers: that a row
-         * concerns only the other kind is no news. */
+    } else if (level <= SYSLOG_WARNING && !is_no_news(text)) {
         ours = LOG_WARN;
-    }
-    if (ours == LOG_WARN && strstr(text, "brokers are down")) {
-        /* Said at every attempt to connect, twenty times a second. Why there
-         * is no connection is in a line of its own. */
-        ours = LOG_DEBUG;
     }
     log_line(ours, "kafka", "facility=%s text=%s", fac, text);
 }
@@ -166,6 +181,7 @@ int kafka_conf_client(rd_kafka_conf_t *conf, rd_kafka_type_t type, void *opaque,
         rd_kafka_conf_destroy(conf);
         return err_set(e, ERR_INPUT, "kafka: %s", why);
     }
+    kafka_token_start(rk);
     *out = rk;
     return 0;
 }

@@ -216,6 +216,20 @@ const char *config_kafka_get(const struct config *c, const char *name)
     return NULL;
 }
 
+bool config_is_secret(const char *dotted)
+{
+    static const char *const words[] = {"password", "passwd",
+                                        "secret",   "jaas",
+                                        "key.pem",  "oauthbearer.config"};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strstr(dotted, words[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_word(const char *words, const char *word)
 {
     size_t len = strlen(word);

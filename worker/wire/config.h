@@ -49,6 +49,10 @@ int config_load_env(struct config *c, char **envp, struct err *e) MUST_USE;
 /* NULL when not set. */
 const char *config_kafka_get(const struct config *c, const char *name);
 
+/* Is its value one that nobody else may see? Such a setting comes from the file
+ * or the environment, never from a command line. */
+bool config_is_secret(const char *dotted);
+
 /* One line per setting: for `forkyard check`. Secret values show as ***. */
 void config_print(const struct config *c, bool json, FILE *to);
 /* The commented sample file; every line of it is a default. */
