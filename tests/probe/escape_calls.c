@@ -6,12 +6,16 @@
 #include "probe.h"
 
 #include <linux/bpf.h>
+#include <linux/memfd.h>
+#include <linux/mman.h>
 #include <linux/reboot.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/shm.h>
 
 /* Newer than the headers of Debian 12. */
 #define NR_CACHESTAT        451
@@ -24,6 +28,8 @@
 #define NR_FILE_SETATTR     469
 #define NR_FIRST_UNHEARD_OF 471
 #define NR_LAST             1100
+
+#define ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS)
 
 static const char *try_unheard_of(const struct probe *p)
 {
@@ -195,6 +201,34 @@ static const struct probe probes[] = {
     {"kcmp", "EPERM", CALL(SYS_kcmp, 0, 0, 0, 0, 0)},
     {"move_pages", "EPERM", CALL(SYS_move_pages, 0, 1, BAD, BAD, BAD, 0)},
     {"migrate_pages", "EPERM", CALL(SYS_migrate_pages, 1, 64, BAD, BAD)},
+
+    /* Huge pages. Outside: a mapping, or none left; EFAULT; EINVAL. */
+    {"mmap of huge pages", "EPERM",
+     CALL(SYS_mmap, 0, 2 << 20, PROT_READ, ANONYMOUS | MAP_HUGETLB, -1, 0)},
+    {"mmap of huge pages to write", "EPERM",
+     CALL(SYS_mmap, 0, 2 << 20, PROT_READ | PROT_WRITE,
+          ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0)},
+    {"mmap of 1 GiB pages", "EPERM",
+     CALL(SYS_mmap, 0, 1 << 30, PROT_READ,
+          ANONYMOUS | MAP_HUGETLB | MAP_HUGE_1GB, -1, 0)},
+    {"mmap of huge pages, shared", "EPERM",
+     CALL(SYS_mmap, 0, 2 << 20, PROT_READ,
+          MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0)},
+    {"mmap of huge pages, noise above", "EPERM",
+     CALL(SYS_mmap, 0, 2 << 20, PROT_READ, (1L << 32) | ANONYMOUS | MAP_HUGETLB,
+          -1, 0)},
+    {"mmap of small pages", "done",
+     CALL_INSIDE(SYS_mmap, 0, 4096, PROT_READ, ANONYMOUS, -1, 0)},
+    {"memfd_create of huge pages", "EPERM",
+     CALL(SYS_memfd_create, BAD, MFD_HUGETLB)},
+    {"memfd_create of 1 GiB pages", "EPERM",
+     CALL(SYS_memfd_create, BAD, MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_1GB)},
+    {"memfd_create of huge pages, noise above", "EPERM",
+     CALL(SYS_memfd_create, BAD, (1L << 32) | MFD_HUGETLB)},
+    {"shmget of huge pages", "EPERM",
+     CALL(SYS_shmget, IPC_PRIVATE, 0, SHM_HUGETLB | 0600)},
+    {"shmget of huge pages, noise above", "EPERM",
+     CALL(SYS_shmget, IPC_PRIVATE, 0, (1L << 32) | SHM_HUGETLB | 0600)},
 
     /* Kernel surface. */
     {"add_key", "EPERM", CALL(SYS_add_key, BAD, BAD, BAD, 1, 0)},

@@ -458,15 +458,6 @@ static const char *try_poison(const struct probe *p)
                             : answer(madvise(at, 4096, (int)p->call[0]));
 }
 
-static const char *try_huge_pages(const struct probe *p)
-{
-    void *at = mmap(NULL, 2u << 20, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-
-    (void)p;
-    return at == MAP_FAILED ? answer(-1) : "done";
-}
-
 /* The first page, where a NULL of the kernel's would point. */
 static const char *try_page_zero(const struct probe *p)
 {
@@ -656,7 +647,6 @@ static const struct probe probes[] = {
      HERE_WITH(try_poison, NULL, MADV_HWPOISON)},
     {"a page taken offline", "EPERM or EINVAL",
      HERE_WITH(try_poison, NULL, 101)},
-    {"huge pages", "ENOMEM", HERE(try_huge_pages, NULL)},
     {"page 0", "EPERM", ANYWHERE(try_page_zero, NULL)},
 
     {"core of SIGSEGV", "SIGSEGV", HERE_WITH(try_crash, NULL, SIGSEGV)},

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/shm.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -65,6 +66,12 @@ static const uint64_t edges[] = {
     CLONE_NEWNS | SIGCHLD,
     CLONE_NEWCGROUP,
     CLONE_NEWTIME,
+    MFD_HUGETLB,
+    SHM_HUGETLB,
+    MAP_HUGETLB,
+    MAP_PRIVATE | MAP_ANONYMOUS,
+    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
+    UINT64_C(1) << 32 | MAP_HUGETLB,
     UINT32_MAX - 1,
     UINT32_MAX,
     UINT64_C(1) << 32,
@@ -217,6 +224,7 @@ static void compare_edges(const struct pair *p, struct seccomp_data *data)
         data->args[0] = edges[i % ARRAY_LEN(edges)];
         data->args[2] = edges[i / ARRAY_LEN(edges)];
         data->args[1] = edges[random_next() % ARRAY_LEN(edges)];
+        data->args[3] = edges[random_next() % ARRAY_LEN(edges)];
         compare(p, data);
     }
 }
@@ -310,7 +318,7 @@ static bool is_answer(uint32_t profile, const char *name,
 static void test_profiles_differ(void **state)
 {
     static const char *const programs_only[] = {
-        "shmget", "bind", "splice", "sched_setscheduler", "pkey_alloc"};
+        "shmat", "bind", "splice", "sched_setscheduler", "pkey_alloc"};
     enum seccomp_answer program;
     enum seccomp_answer compiler;
     struct err e;
@@ -332,6 +340,9 @@ static void test_profiles_differ(void **state)
     assert_true(is_answer(SECCOMP_COMPILER, "mount", SECCOMP_ANSWER_FORBIDDEN));
     assert_true(
         is_answer(SECCOMP_COMPILER, "socket", SECCOMP_ANSWER_ARGUMENTS));
+    assert_true(is_answer(SECCOMP_COMPILER, "mmap", SECCOMP_ANSWER_ARGUMENTS));
+    assert_true(
+        is_answer(SECCOMP_COMPILER, "memfd_create", SECCOMP_ANSWER_ARGUMENTS));
     assert_int_equal(seccomp_answer(SECCOMP_PROFILES, 0, &program, &e), -1);
     assert_string_equal(seccomp_profile_name(SECCOMP_PROGRAM), "program/1");
     assert_string_equal(seccomp_profile_name(SECCOMP_COMPILER), "compiler/1");
@@ -589,7 +600,9 @@ static int allowed_calls(const struct seccomp_program *program)
            syscall(SYS_personality, 0xffffffff) < 0 ||
            syscall(SYS_mknodat, -1, "x", S_IFIFO | 0600, 0) != -1 ||
            errno != EBADF || syscall(SYS_socket, AF_INET, -1, 0) != -1 ||
-           errno != EINVAL;
+           errno != EINVAL || syscall(SYS_mmap, 0, 4096, 1, 0x22, -1, 0) < 0 ||
+           syscall(SYS_memfd_create, 1, 0) != -1 || errno != EFAULT ||
+           syscall(SYS_shmget, 0, 0, 0600) != -1 || errno != EINVAL;
 }
 
 static int half_allowed_calls(const struct seccomp_program *program)
@@ -607,6 +620,10 @@ static int half_allowed_calls(const struct seccomp_program *program)
            errno != EPERM || syscall(SYS_mknodat, -1, "x", 0600, 0) != -1 ||
            errno != EPERM ||
            syscall(SYS_prlimit64, getppid(), 0, NULL, NULL) != -1 ||
+           errno != EPERM || syscall(SYS_memfd_create, 1, 4) != -1 ||
+           errno != EPERM || syscall(SYS_shmget, 0, 0, 04000) != -1 ||
+           errno != EPERM ||
+           syscall(SYS_mmap, 0, 1 << 21, 1, 0x40022, -1, 0) != -1 ||
            errno != EPERM;
 }
 

@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
+#include <linux/shm.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -20,32 +22,32 @@
  * boxes count against the host's own user. Nor sync and syncfs, which write
  * back what others have written. See decisions/2026-11-26-nothing-shared.md. */
 static const char *const files[] = {
-    "access",       "chdir",       "chmod",
-    "close",        "close_range", "copy_file_range",
-    "creat",        "dup",         "dup2",
-    "dup3",         "faccessat",   "faccessat2",
-    "fadvise64",    "fallocate",   "fchdir",
-    "fchmod",       "fchmodat",    "fchmodat2",
-    "fdatasync",    "flock",       "fstat",
-    "fstatfs",      "fsync",       "ftruncate",
-    "futimesat",    "getcwd",      "getdents",
-    "getdents64",   "link",        "linkat",
-    "lseek",        "lstat",       "mkdir",
-    "mkdirat",      "newfstatat",  "open",
-    "openat",       "openat2",     "pread64",
-    "preadv",       "preadv2",     "pwrite64",
-    "pwritev",      "pwritev2",    "read",
-    "readahead",    "readlink",    "readlinkat",
-    "readv",        "rename",      "renameat",
-    "renameat2",    "rmdir",       "sendfile",
-    "stat",         "statfs",      "statx",
-    "symlink",      "symlinkat",   "sync_file_range",
-    "truncate",     "umask",       "unlink",
-    "unlinkat",     "utime",       "utimensat",
-    "utimes",       "write",       "writev",
-    "fgetxattr",    "flistxattr",  "getxattr",
-    "lgetxattr",    "listxattr",   "llistxattr",
-    "memfd_create", NULL};
+    "access",     "chdir",       "chmod",
+    "close",      "close_range", "copy_file_range",
+    "creat",      "dup",         "dup2",
+    "dup3",       "faccessat",   "faccessat2",
+    "fadvise64",  "fallocate",   "fchdir",
+    "fchmod",     "fchmodat",    "fchmodat2",
+    "fdatasync",  "flock",       "fstat",
+    "fstatfs",    "fsync",       "ftruncate",
+    "futimesat",  "getcwd",      "getdents",
+    "getdents64", "link",        "linkat",
+    "lseek",      "lstat",       "mkdir",
+    "mkdirat",    "newfstatat",  "open",
+    "openat",     "openat2",     "pread64",
+    "preadv",     "preadv2",     "pwrite64",
+    "pwritev",    "pwritev2",    "read",
+    "readahead",  "readlink",    "readlinkat",
+    "readv",      "rename",      "renameat",
+    "renameat2",  "rmdir",       "sendfile",
+    "stat",       "statfs",      "statx",
+    "symlink",    "symlinkat",   "sync_file_range",
+    "truncate",   "umask",       "unlink",
+    "unlinkat",   "utime",       "utimensat",
+    "utimes",     "write",       "writev",
+    "fgetxattr",  "flistxattr",  "getxattr",
+    "lgetxattr",  "listxattr",   "llistxattr",
+    NULL};
 
 /* On what a box can open: files, pipes, sockets, harmless devices. The ones
  * that reach further (TIOCSTI) need a terminal, and there is none: no tty and
@@ -59,9 +61,9 @@ static const char *const ownership[] = {"chown", "fchown", "fchownat", "lchown",
                                         NULL};
 
 /* No policies for NUMA nodes: libnuma does without. */
-static const char *const memory[] = {
-    "brk",      "madvise", "membarrier", "mincore", "mmap",
-    "mprotect", "mremap",  "msync",      "munmap",  NULL};
+static const char *const memory[] = {"brk",     "madvise",  "membarrier",
+                                     "mincore", "mprotect", "mremap",
+                                     "msync",   "munmap",   NULL};
 
 static const char *const special_memory[] = {
     "mlock",      "mlock2",    "mlockall",      "munlock", "munlockall",
@@ -172,8 +174,8 @@ static const char *const serving[] = {"accept", "accept4", "bind", "listen",
  * Landlock, where it is, denies all, and the bytes of all boxes count against
  * the host's own user. */
 static const char *const sysv_ipc[] = {
-    "msgctl",     "msgget", "msgrcv", "msgsnd", "semctl", "semget", "semop",
-    "semtimedop", "shmat",  "shmctl", "shmdt",  "shmget", NULL};
+    "msgctl", "msgget",     "msgrcv", "msgsnd", "semctl", "semget",
+    "semop",  "semtimedop", "shmat",  "shmctl", "shmdt",  NULL};
 
 static const char *const system_facts[] = {"getrandom", "sysinfo", "uname",
                                            NULL};
@@ -241,6 +243,13 @@ const struct seccomp_row seccomp_conditional[] = {
      PROGRAMS,
      {{0, INT_BITS, AF_NETLINK}, {2, INT_BITS, NETLINK_ROUTE}}},
     {"socketpair", ALL, {{0, INT_BITS, AF_UNIX}}},
+    /* No huge pages: they come from a pool of the host's that all boxes share,
+     * and no limit on memory counts them. Nor a descriptor of such memory, for
+     * which mmap needs no flag. The flags are in the lower half, and the kernel
+     * looks at no more. */
+    {"mmap", ALL, {{3, MAP_HUGETLB, 0}}},
+    {"memfd_create", ALL, {{1, MFD_HUGETLB, 0}}},
+    {"shmget", PROGRAMS, {{2, SHM_HUGETLB, 0}}},
     /* Its own limits only: a job that set those of its init, same user, could
      * end the box without a report. */
     {"prlimit64", ALL, {{0, INT_BITS, 0}}},
