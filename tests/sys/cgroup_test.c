@@ -323,6 +323,41 @@ static void makes_room_between_jobs(void **state)
     remove_tree(root);
 }
 
+/* What is killed may use what it needs to die; the next job may not. */
+static void lets_go_of_the_share(void **state)
+{
+    char root[] = "/tmp/cgroup_test.XXXXXX";
+    struct cgroup_slot slot;
+    char text[64];
+
+    (void)state;
+    assert_return_code(cgroup_open(&groups, "/", "none", PARENT, &e), 0);
+    assert_non_null(mkdtemp(root));
+    AUTO_FD int worker_fd = make_v2(root, groups.worker_dir);
+    assert_return_code(cgroup_open(&groups, root, "v2", PARENT, &e), 0);
+    assert_return_code(cgroup_slot_open(&groups, 0, &slot, &e), 0);
+    cgroup_slot_unthrottle(&groups, &slot); /* none was set: nothing to do */
+    assert_int_equal(
+        fd_read_small(worker_fd, "slot0/cpu.max", text, sizeof(text)), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_return_code(cgroup_slot_begin(&groups, &slot, &limits, &e), 0);
+        (void)fd_read_small(worker_fd, "slot0/cpu.max", text, sizeof(text));
+        assert_string_equal(text, "100000 100000");
+        put(worker_fd, "slot0/cpu.max", "");
+        put(worker_fd, "slot0/memory.max", "");
+        cgroup_slot_unthrottle(&groups, &slot);
+        (void)fd_read_small(worker_fd, "slot0/cpu.max", text, sizeof(text));
+        assert_string_equal(text, "max");
+        put(worker_fd, "slot0/cpu.max", "");
+        assert_int_equal(
+            fd_read_small(worker_fd, "slot0/memory.max", text, sizeof(text)),
+            0); /* the others stay */
+    }
+    cgroup_slot_close(&groups, &slot);
+    cgroup_close(&groups);
+    remove_tree(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +366,7 @@ int main(void)
         cmocka_unit_test(counts_with_files_opened),
         cmocka_unit_test(reads_version_2),
         cmocka_unit_test(makes_room_between_jobs),
+        cmocka_unit_test(lets_go_of_the_share),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

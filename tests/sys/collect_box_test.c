@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "lib/trial.h"
 #include "lib/unit.h"
+#include "sys/cgroup.h"
 #include "sys/collect.h"
 #include "wire/collection.h"
 
@@ -196,6 +197,46 @@ static void reads_files_when_all_is_dead(void **state)
     expect_collected(&job, LARGE_BYTES);
 }
 
+/* From the end of the program to the end of its box. */
+static uint64_t time_to_collect(uint64_t millicores)
+{
+    struct trial job = {.code = "mkdir artifacts; truncate -s 60M artifacts/f",
+                        .wanted = WANT_ALL,
+                        .limits = boxrun_limits};
+
+    job.limits.cpu_quota_millicores = millicores;
+    job.limits.file_size_bytes = 64 * MIB;
+    trial_run_one(&job);
+    expect_collected(&job, 60 * MIB);
+    return job.ended.ended_us - job.ended.report.end_us;
+}
+
+/* Held to a hundredth of a processor the best of them takes eleven times as
+ * long as the worst with a whole one. */
+#define SHARES     3
+#define TIMES_MORE 4
+
+static void holds_no_share_against_it(void **state)
+{
+    uint64_t least = UINT64_MAX;
+    uint64_t most = 0;
+
+    (void)state;
+    if (!(trials.run.ready.controllers & CGROUP_CPU)) {
+        skip(); /* no share of a processor is kept here */
+    }
+    for (int i = 0; i < SHARES; i++) {
+        uint64_t small = time_to_collect(10);
+        uint64_t large = time_to_collect(1000);
+
+        least = small < least ? small : least;
+        most = large > most ? large : most;
+    }
+    print_message("# collected in %llu us, with a whole processor %llu\n",
+                  (unsigned long long)least, (unsigned long long)most);
+    assert_in_range(least, 0, most * TIMES_MORE);
+}
+
 static void holds_no_time_limit_against_it(void **state)
 {
     struct trial job = {.code = HELD, .wall_ms = 1500, .wanted = WANT_ALL};
@@ -346,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(brings_files_back),
         CASE(reads_files_when_all_is_dead),
+        CASE(holds_no_share_against_it),
         CASE(holds_no_time_limit_against_it),
         CASE(holds_no_grace_against_it),
         CASE(gives_up_a_collection_that_stands),

@@ -156,11 +156,17 @@ static void let_go(struct slot *slot)
     (void)move(slot, LET_GO);
 }
 
+/* Who has used up its share of the processors would wait for the next one, up
+ * to half a second, before it can die. Without a job none has. */
 static void kill_box(struct slot *slot)
 {
-    if (slot->box > 0) {
-        (void)proc_kill(slot->box_pidfd, SIGKILL);
+    if (slot->box <= 0) {
+        return;
     }
+    if (slot->state == SLOT_RUNNING || slot->state == SLOT_ENDING) {
+        cgroup_slot_unthrottle(&slot->launcher->cgroups, &slot->cgroup);
+    }
+    (void)proc_kill(slot->box_pidfd, SIGKILL);
 }
 
 static int try_ask(struct slot *slot, struct err *e)
@@ -389,9 +395,15 @@ static void on_end(struct slot *slot)
     let_go(slot);
 }
 
+/* One process brings files back: more than a processor it cannot use. */
+#define COLLECT_MILLICORES 1000
+
 /* The program's time is over, and no limit of its may end this. */
 static void on_collect(struct slot *slot)
 {
+    if (slot->job.limits.cpu_quota_millicores < COLLECT_MILLICORES) {
+        cgroup_slot_unthrottle(&slot->launcher->cgroups, &slot->cgroup);
+    }
     slot->collect_us = slot->collect_us ? slot->collect_us : clock_mono_us();
     slot->launcher->has_walls = true;
     slot->wall_us = slot->wall_us ? slot->wall_us : 1;

@@ -92,6 +92,9 @@ int cgroup_slot_widen(const struct cgroups *c, struct cgroup_slot *slot,
  * the slot. */
 int cgroup_slot_begin(const struct cgroups *c, struct cgroup_slot *slot,
                       const struct box_limits *limits, struct err *e) MUST_USE;
+/* It is about to be killed, or only its files are wanted: it need not wait for
+ * a share of the processors any more. A host that refuses leaves it to wait. */
+void cgroup_slot_unthrottle(const struct cgroups *c, struct cgroup_slot *slot);
 /* After it. */
 void cgroup_slot_end(const struct cgroups *c, struct cgroup_slot *slot,
                      struct cgroup_usage *out);

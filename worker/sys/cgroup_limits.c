@@ -133,6 +133,24 @@ int cgroup_write_limits(const struct cgroups *c, struct cgroup_slot *slot,
     return 0;
 }
 
+/* The kernel lets all that waits for its share go on at once, and forgives what
+ * was used beyond it. What the slot is set to stays as it was noted: whoever
+ * writes limits next writes this one too. */
+void cgroup_slot_unthrottle(const struct cgroups *c, struct cgroup_slot *slot)
+{
+    int tree = cgroup_tree_of(c, CGROUP_CPU);
+
+    if (tree < 0 || !(slot->set_controllers & CGROUP_CPU)) {
+        return;
+    }
+    AUTO_FD int dir_fd = openat(c->trees[tree].worker_fd, slot->name,
+                                O_PATH | O_DIRECTORY | O_CLOEXEC);
+    slot->set_controllers &= ~(unsigned)CGROUP_CPU;
+    (void)(c->version == CGROUP_V1
+               ? fd_write_small(dir_fd, "cpu.cfs_quota_us", "-1")
+               : fd_write_small(dir_fd, "cpu.max", "max"));
+}
+
 /* A hundred times what slot process and init take; a whole processor, or the
  * box would be late. */
 static const struct box_limits making = {
