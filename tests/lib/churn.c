@@ -29,16 +29,35 @@
 #define FILL       "head -c 512k /dev/zero >/tmp/fill; "
 /* A box is ended after at most so long, unless it ends itself. */
 #define LIFE_MAX_US 25000u
+/* One whose files are wanted, by a reader that takes its time. */
+#define LIFE_MAX_FILES_US 200000u
 
-static const char *const scripts[] = {
-    "true",
-    FILL,
-    FILL "sleep 100",
-    FILL "(setsid sleep 100 &); setsid sleep 100 & exec sleep 100",
-    FILL "trap '' TERM INT HUP; while :; do :; done",
-    FILL "sleep 100 & kill -STOP $!; kill -STOP $$",
-    FILL "while :; do (sleep 0.01 &); done 2>/dev/null",
-    FILL "exec >&- 2>&- <&-; sleep 100",
+/* More than a pipe holds, so that init has to wait for its reader. */
+#define LEAVE "mkdir artifacts; cp blob artifacts/blob; "
+
+/* A compiler's box is of another shape, and all of its folder comes back. */
+static const struct {
+    const char *script;
+    const char *wanted; /* folder, or NULL */
+    bool is_compiler;
+} jobs[] = {
+    {"true", NULL, false},
+    {FILL, NULL, false},
+    {FILL "sleep 100", NULL, false},
+    {FILL "(setsid sleep 100 &); setsid sleep 100 & exec sleep 100", NULL,
+     false},
+    {FILL "trap '' TERM INT HUP; while :; do :; done", NULL, false},
+    {FILL "sleep 100 & kill -STOP $!; kill -STOP $$", NULL, false},
+    {FILL "while :; do (sleep 0.01 &); done 2>/dev/null", NULL, false},
+    {FILL "exec >&- 2>&- <&-; sleep 100", NULL, false},
+    {FILL LEAVE, "artifacts", false},
+    {LEAVE "(trap '' TERM; setsid sleep 100 &)", "artifacts", false},
+    {"mkdir artifacts; cd artifacts; for i in 1 2 3 4 5 6 7 8 9; do "
+     "mkdir $i; cd $i; echo $i >f; ln -s / l; mkfifo p; done",
+     "artifacts", false},
+    {FILL "cp blob a.out", ".", true},
+    {FILL "sleep 100", ".", true},
+    {FILL "while :; do :; done", ".", true},
 };
 
 static const struct box_limits limits = {
@@ -58,7 +77,13 @@ struct place {
     uint64_t seq; /* 0: free */
     uint64_t end_us;
     bool is_killed;
+    bool is_compiler;
+    bool is_coming; /* some of its files are here, others not */
+    bool is_hasty;  /* they are read as fast as they come */
+    int collection_fd;
 };
+
+static const struct place free_place = {.collection_fd = -1};
 
 struct engine {
     const struct churn_spec *spec;
@@ -66,7 +91,7 @@ struct engine {
     int sock;
     pid_t launcher;
     uint64_t seq;
-    int bundles[ARRAY_LEN(scripts)];
+    int bundles[ARRAY_LEN(jobs)];
     int output[2];
     int null_fd;
     struct place places[CHURN_SLOTS];
@@ -111,9 +136,22 @@ static NORETURN void lost(void)
 /* ---- what it runs ----------------------------------------------------------
  */
 
-static int make_bundle(const struct engine *en, const char *script)
+static void want(const struct engine *en, struct buf *b, const char *folder)
 {
-    const char *const argv[] = {"/bin/sh", "-c", script};
+    const struct bundle_wanted wanted = {
+        .room_bytes = 4 * MIB,
+        .found_bytes = 4 * MIB,
+        .max_found = 100,
+        .folder = folder,
+    };
+    struct err e = {.msg = ""};
+
+    must(en, bundle_wanted(b, &wanted, &e), &e);
+}
+
+static int make_bundle(const struct engine *en, size_t job)
+{
+    const char *const argv[] = {"/bin/sh", "-c", jobs[job].script};
     AUTO_FREE char *blob = xcalloc(1, BLOB_BYTES);
     const struct bundle_file file = {"blob", 0600, {blob, BLOB_BYTES}};
     AUTO_BUF struct buf b;
@@ -128,6 +166,9 @@ static int make_bundle(const struct engine *en, const char *script)
     must(en, bundle_string(&b, view_of("PATH=/usr/bin:/bin"), &e), &e);
     must(en, bundle_string(&b, view_of("/workspace"), &e), &e);
     must(en, bundle_file(&b, &file, &e), &e);
+    if (jobs[job].wanted) {
+        want(en, &b, jobs[job].wanted);
+    }
     must(en, fd_memfd_sealed("churn", b.data, b.len, &fd, &e), &e);
     return fd;
 }
@@ -136,8 +177,8 @@ static void open_streams(struct engine *en)
 {
     struct err e = {.msg = ""};
 
-    for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
-        en->bundles[i] = make_bundle(en, scripts[i]);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
+        en->bundles[i] = make_bundle(en, i);
     }
     must(en, fd_pipe(en->output, &e), &e);
     must(en, fd_set_nonblock(en->output[0], true, &e), &e);
@@ -154,20 +195,47 @@ static void send_packet(struct engine *en, const struct launch_request *request,
     }
 }
 
+/* The box's end of a pipe for its files; ours is the place's. */
+static int open_collection(const struct engine *en, struct place *place)
+{
+    struct err e = {.msg = ""};
+    int fds[2];
+
+    must(en, fd_pipe(fds, &e), &e);
+    must(en, fd_set_nonblock(fds[0], true, &e), &e);
+    place->collection_fd = fds[0];
+    return fds[1];
+}
+
 static void start_box(struct engine *en, uint32_t slot)
 {
-    const struct launch_request request = {
+    const size_t job = churn_random(&en->seed) % ARRAY_LEN(jobs);
+    struct launch_request request = {
         .type = LAUNCH_START, .slot = slot, .seq = ++en->seq, .limits = limits};
-    int fds[LAUNCH_FD_COUNT];
+    const unsigned life_max_us =
+        jobs[job].wanted ? LIFE_MAX_FILES_US : LIFE_MAX_US;
+    struct place *place = &en->places[slot];
+    int fds[LAUNCH_FD_MAX];
 
-    fds[LAUNCH_FD_BUNDLE] =
-        en->bundles[churn_random(&en->seed) % ARRAY_LEN(scripts)];
+    *place = (struct place){
+        .seq = en->seq,
+        .end_us = clock_mono_us() + churn_random(&en->seed) % life_max_us,
+        .is_compiler = jobs[job].is_compiler,
+        .is_hasty = churn_random(&en->seed) % 2,
+        .collection_fd = -1,
+    };
+    if (jobs[job].is_compiler) {
+        request.profile = SECCOMP_COMPILER;
+        request.limits.workspace_bytes *= 2;
+    }
+    fds[LAUNCH_FD_BUNDLE] = en->bundles[job];
     fds[LAUNCH_FD_STDIN] = en->null_fd;
     fds[LAUNCH_FD_STDOUT] = fds[LAUNCH_FD_STDERR] = en->output[1];
-    en->places[slot] = (struct place){
-        .seq = en->seq,
-        .end_us = clock_mono_us() + churn_random(&en->seed) % LIFE_MAX_US};
-    send_packet(en, &request, fds, LAUNCH_FD_COUNT);
+    AUTO_FD int collection_fd =
+        jobs[job].wanted ? open_collection(en, place) : -1;
+    fds[LAUNCH_FD_COLLECTION] = collection_fd;
+    send_packet(en, &request, fds,
+                collection_fd < 0 ? LAUNCH_FD_COUNT : LAUNCH_FD_MAX);
     en->spec->tally->started++;
 }
 
@@ -182,6 +250,25 @@ static void end_box(struct engine *en, uint32_t slot)
 
 /* ---- the loop --------------------------------------------------------------
  */
+
+/* A box of which nobody here wanted the end. */
+static void note_cut(struct churn_tally *tally, const struct place *place,
+                     const struct launch_ended *ended)
+{
+    if (place->is_killed || !WIFSIGNALED((int)ended->init_status)) {
+        return;
+    }
+    tally->cut_compilers += place->is_compiler;
+    tally->cut_collections += ended->has_report; /* its program had ended */
+}
+
+static void close_place(struct place *place)
+{
+    if (place->collection_fd >= 0) {
+        close(place->collection_fd);
+    }
+    *place = free_place;
+}
 
 static void hear(struct engine *en)
 {
@@ -199,9 +286,42 @@ static void hear(struct engine *en)
     if (ended.is_refused) {
         fail(en, ended.error);
     }
-    en->places[ended.slot].seq = 0;
+    note_cut(en->spec->tally, &en->places[ended.slot], &ended);
+    close_place(&en->places[ended.slot]);
     en->spec->tally->answered++;
     en->spec->tally->run += ended.has_report;
+}
+
+/* Slowly, a page for each turn of the loop, or all that is there. */
+static void read_files(struct churn_tally *tally, struct place *place)
+{
+    char page[4096];
+    ssize_t n = 0;
+
+    while ((n = read(place->collection_fd, page, sizeof(page))) > 0) {
+        place->is_coming = true;
+        if (!place->is_hasty) {
+            break;
+        }
+    }
+    if (n == 0) {
+        tally->brought += place->is_coming;
+        place->is_coming = false;
+        close(take_fd(&place->collection_fd));
+    }
+}
+
+static void read_collections(struct engine *en)
+{
+    unsigned collecting = 0;
+
+    for (uint32_t i = 0; i < CHURN_SLOTS; i++) {
+        if (en->places[i].collection_fd >= 0) {
+            read_files(en->spec->tally, &en->places[i]);
+        }
+        collecting += en->places[i].is_coming;
+    }
+    en->spec->tally->collecting = collecting;
 }
 
 /* Ends what is due, fills what is free; how many boxes there are. */
@@ -252,6 +372,7 @@ static NORETURN void serve(struct engine *en)
         if (p[0].revents) {
             hear(en);
         }
+        read_collections(en);
         while (read(en->output[0], spill, sizeof(spill)) > 0) {
         }
     }
@@ -273,6 +394,9 @@ static NORETURN void engine_main(const struct churn_spec *spec)
     struct config config;
     struct err e = {.msg = ""};
 
+    for (uint32_t i = 0; i < CHURN_SLOTS; i++) {
+        en.places[i] = free_place;
+    }
     become(spec->uid);
     (void)sigaction(SIGTERM, &term, NULL);
     config_init(&config);

@@ -18,7 +18,13 @@ struct churn_tally {
     _Atomic unsigned started;
     _Atomic unsigned answered; /* by the launcher */
     _Atomic unsigned run;      /* of these, with a report of init */
-    char error[240];           /* what no engine should see */
+    _Atomic unsigned brought;  /* of these, with all their files */
+    /* Whose files come back now; and whose init somebody killed, not the
+     * engine, in the midst of it, or while it was a compiler's. */
+    _Atomic unsigned collecting;
+    _Atomic unsigned cut_collections;
+    _Atomic unsigned cut_compilers;
+    char error[240]; /* what no engine should see */
 };
 
 struct churn_spec {

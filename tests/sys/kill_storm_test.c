@@ -24,7 +24,9 @@
 #include "lib/world.h"
 
 #define BRIEF_KILLS 300
-#define PLAIN_USER  12345
+/* So many times more, when some phase was not met. */
+#define LUCK       5
+#define PLAIN_USER 12345
 /* For what takes milliseconds, on a machine with other things to do. */
 #define PATIENCE_MS 20000
 /* Moments are spread evenly over the magnitudes between these two. */
@@ -68,6 +70,10 @@ static struct {
     unsigned started;
     unsigned answered;
     unsigned run;
+    unsigned brought;
+    unsigned cut_collections;
+    unsigned cut_compilers;
+    unsigned ends_in_collection; /* of workers */
     pid_t engine;
     unsigned cgroups_before; /* dead workers' directories */
     struct world_count nothing;
@@ -134,6 +140,7 @@ static pid_t victim(enum kind kind)
 /* False when there was nobody of that kind at that moment. */
 static bool strike(enum kind kind)
 {
+    const bool is_collecting = storm.tally->collecting > 0;
     pid_t pid = victim(kind);
 
     if (pid <= 0 || kill(pid, SIGKILL) < 0) {
@@ -144,6 +151,7 @@ static bool strike(enum kind kind)
     }
     storm.kills[kind]++;
     storm.total++;
+    storm.ends_in_collection += is_collecting && kinds[kind].ends_worker;
     return true;
 }
 
@@ -328,16 +336,34 @@ static void expect_nothing(enum kind killed)
     storm.started += storm.tally->started;
     storm.answered += storm.tally->answered;
     storm.run += storm.tally->run;
+    storm.brought += storm.tally->brought;
+    storm.cut_collections += storm.tally->cut_collections;
+    storm.cut_compilers += storm.tally->cut_compilers;
 }
 
 /* ---- lives
  * --------------------------------------------------------------------- */
+
+/* For half of the kills: until some box brings its files back. Where none does,
+ * as in a worker that boots, not for long. */
+#define FILES_LOOKS 50
+
+static void wait_for_files(void)
+{
+    for (unsigned i = below(2) * FILES_LOOKS; i > 0; i--) {
+        if (storm.tally->collecting > 0) {
+            return;
+        }
+        world_wait_child(LOOK_MS);
+    }
+}
 
 /* Payloads and inits, as many as asked for. */
 static void harass(unsigned count)
 {
     for (unsigned tries = count * 2000; count > 0 && tries > 0; tries--) {
         pause_a_moment();
+        wait_for_files();
         count -= strike(below(2) ? PAYLOAD : INIT);
     }
     assert_int_equal(count, 0);
@@ -377,6 +403,7 @@ static void busy_life(void)
         fail();
     }
     harass(1 + below(3));
+    wait_for_files();
     end_worker();
 }
 
@@ -390,6 +417,7 @@ static void long_life(void)
     learn(&usual);
     harass(LONG_LIFE);
     expect_no_more_than(&usual);
+    wait_for_files();
     end_worker();
 }
 
@@ -447,6 +475,27 @@ static bool clean_up(void)
     return is_empty;
 }
 
+static void tell(void)
+{
+    print_message("# user %u: %u kills (", (unsigned)storm.uid, storm.total);
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        print_message("%s%u %s", i ? ", " : "", storm.kills[i], kinds[i].name);
+    }
+    print_message("), %u boxes started, %u answered, %u with a report, %u with "
+                  "files\n# inits killed: %u while files came back, %u of "
+                  "compilers; %u workers while files came back\n",
+                  storm.started, storm.answered, storm.run, storm.brought,
+                  storm.cut_collections, storm.cut_compilers,
+                  storm.ends_in_collection);
+}
+
+/* Every phase has met a kill, or it was a storm in a teacup. */
+static bool has_met_all(void)
+{
+    return storm.run > 0 && storm.brought > 0 && storm.cut_collections > 0 &&
+           storm.cut_compilers > 0 && storm.ends_in_collection > 0;
+}
+
 static void lives(unsigned kills)
 {
     static void (*const life[])(void) = {short_life, short_life, busy_life,
@@ -455,23 +504,22 @@ static void lives(unsigned kills)
 
     memset(storm.kills, 0, sizeof(storm.kills));
     storm.total = storm.started = storm.answered = storm.run = 0;
+    storm.brought = storm.cut_collections = storm.cut_compilers = 0;
+    storm.ends_in_collection = 0;
     storm.first_seed = number_from("STORM_SEED", clock_unix_ns());
     storm.seed = storm.first_seed;
     print_message("# seed %" PRIu64 "\n", storm.seed);
     assert_true(clean_up()); /* what a test that failed has left */
     world_count(&storm.nothing);
-    for (unsigned i = 0; storm.total < kills; i++) {
+    for (unsigned i = 0;
+         storm.total < kills || (storm.total < LUCK * kills && !has_met_all());
+         i++) {
         life[i % ARRAY_LEN(life)]();
     }
     orderly_life();
     expect_no_memory_kept(shmem);
-    print_message("# user %u: %u kills (", (unsigned)storm.uid, storm.total);
-    for (size_t i = 0; i < KIND_COUNT; i++) {
-        print_message("%s%u %s", i ? ", " : "", storm.kills[i], kinds[i].name);
-    }
-    print_message("), %u boxes started, %u answered, %u with a report\n",
-                  storm.started, storm.answered, storm.run);
-    assert_true(storm.run > 0); /* or it was one in a teacup */
+    tell();
+    assert_true(has_met_all());
 }
 
 static void nothing_survives_as_root(void **state)
