@@ -111,9 +111,22 @@ static void close_all(const char *who_tag)
     }
 }
 
+struct priorities {
+    int nice;
+    long io;
+};
+
+/* Whoever runs the tests may have set them. */
+static struct priorities own_priorities(void)
+{
+    return (struct priorities){getpriority(PRIO_PROCESS, 0),
+                               syscall(SYS_ioprio_get, 1, 0)};
+}
+
 /* On SIGTERM, the host's victim says what else may have been done to it. */
 static int be_victim(const char *who_tag, unsigned port)
 {
+    const struct priorities born = own_priorities();
     sigset_t all;
     int signal_number = 0;
 
@@ -132,8 +145,9 @@ static int be_victim(const char *who_tag, unsigned port)
         (void)printf("signal %d\n", signal_number);
         (void)fflush(stdout);
     }
-    (void)printf("nice %d, ioprio %ld\n", getpriority(PRIO_PROCESS, 0),
-                 syscall(SYS_ioprio_get, 1, 0));
+    const struct priorities now = own_priorities();
+    (void)printf("nice %+d, ioprio %+ld\n", now.nice - born.nice,
+                 now.io - born.io);
     close_all(who_tag);
     return 0;
 }

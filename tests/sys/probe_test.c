@@ -287,7 +287,7 @@ static void end_victim_outside(struct outside *victim)
     buf_init(&out, LIST_BYTES);
     assert_return_code(kill(victim->pid, SIGTERM), errno);
     assert_int_equal(end_outside(victim, &out), 0);
-    assert_string_equal((char *)out.data, "nice 0, ioprio 0\n");
+    assert_string_equal((char *)out.data, "nice +0, ioprio +0\n");
     buf_done(&out);
 }
 
