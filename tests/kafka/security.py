@@ -211,6 +211,152 @@ def command_line_takes_none(place):
          (2, True, False), f"a password as a flag ({err})")
 
 
+# ---- refused: told once, with the remedy, and tried again -----------------
+
+
+def is_calm(worker, kind, clients=4):
+    """A line per client, and no more; it is there still."""
+    lines = worker.said("kafka trouble", f"kind={kind}")
+    same(0 < len(lines) <= clients, True, f"lines about {kind}: {lines}")
+    same(worker.process.poll(), None, "exit code of the worker")
+    total = worker.metric("forkyard_kafka_errors_total", error=kind)
+    same(total > 0, True, f"counted as {kind}: {total}")
+
+
+def wrong_password(place):
+    settings = place.scram("fleet", **{"sasl.password": "not-this-one"})
+    with place.worker(settings) as worker:
+        worker.wait_words("kafka trouble", "client=jobs", "kind=authentication",
+                          "invalid credentials", "remedy=", "sasl.password")
+        worker.wait_part("broker", False, "invalid credentials",
+                         "sasl.password")
+        is_calm(worker, "authentication")
+        same("not-this-one" in worker.words(), False, "password in the log")
+
+
+def wrong_authority(place):
+    settings = place.scram("fleet", **{
+        "ssl.ca.location": str(place.security.stranger.certificate)})
+    with place.worker(settings) as worker:
+        worker.wait_words("kafka trouble", "client=jobs", "kind=tls",
+                          "certificate", "ssl.ca.location")
+        worker.wait_part("broker", False, "ssl.ca.location")
+        is_calm(worker, "tls")
+
+
+def no_broker(place):
+    with Worker("127.0.0.1:1", place.scram("fleet", **{
+            "bootstrap.servers": "127.0.0.1:1"})) as worker:
+        worker.wait_words("kafka trouble", "client=jobs", "kind=unreachable",
+                          "bootstrap.servers")
+        worker.wait_part("broker", False, "bootstrap.servers")
+        is_calm(worker, "unreachable")
+
+
+def expired_token(place):
+    """Told with its age; a fresh one in the file is taken."""
+    settings = place.oauth("fleet", seconds=-60)
+    with place.worker(settings) as worker:
+        worker.wait_words("kafka trouble", "client=jobs",
+                          "kind=authentication", "expired 6", "token.file")
+        worker.wait_part("broker", False, "expired", "token.file")
+        is_calm(worker, "authentication")
+        place.oauth("fleet")
+        worker.wait_words("partitions assigned")
+        worker.wait_part("broker", True)
+
+
+def stolen_token(place):
+    """Signed well, for another audience: the broker refuses it."""
+    with place.worker(place.oauth("fleet", audience="other")) as worker:
+        worker.wait_words("kafka trouble", "client=jobs",
+                          "kind=authentication")
+        is_calm(worker, "authentication")
+    place.oauth("fleet")
+
+
+def unknown_topic(place):
+    """One queue of two: the other one goes on."""
+    settings = {**place.scram("admin"), "topics.queues": "default:1,typo:1"}
+    with place.worker(settings) as worker:
+        worker.wait_words("kafka trouble", "client=jobs",
+                          "kind=topic_unknown", "forkyard.jobs.typo",
+                          "forkyard topics apply")
+        worker.wait_part("consumer", False, "forkyard.jobs.typo")
+        _, job_id, _ = place.submit(place.scram("app"))
+        place.result(place.scram("dashboard"), job_id)
+        is_calm(worker, "topic_unknown")
+
+
+def acl(place, verb, user, operation, *resource):
+    place.kafka.tool("AclCommand", f"--{verb}",
+                     *(["--force"] if verb == "remove" else []),
+                     "--allow-principal", f"User:{user}", "--operation",
+                     operation, *resource)
+
+
+JOBS = ("--topic", "forkyard.jobs.", "--resource-pattern-type", "prefixed")
+GRANT_S = 12  # after a right is given back
+
+
+def jobs_are_taken_away(place):
+    """While it runs: the job that comes meanwhile waits, and is run."""
+    with place.worker(place.scram("fleet")) as worker:
+        worker.wait_part("consumer", True, "partitions")
+        acl(place, "remove", "fleet", "Read", *JOBS)
+        worker.wait_words("kafka trouble", "client=jobs", "kind=topic_right",
+                          "forkyard acls apply")
+        worker.wait_part("consumer", False, "forkyard acls apply")
+        _, job_id, _ = place.submit(place.scram("app"))
+        is_calm(worker, "topic_right")
+        acl(place, "add", "fleet", "Read", *JOBS)
+        worker.wait_part("consumer", True, deadline_s=GRANT_S)
+        got = place.result(place.scram("dashboard"), job_id)
+        same(got["status"], "success", "the job of meanwhile")
+        worker.wait_words("kafka trouble is over", "client=jobs",
+                          "kind=topic_right")
+
+
+def results_are_taken_away(place):
+    """The job is run, and its result kept until it may be written."""
+    with place.worker(place.scram("fleet")) as worker:
+        worker.wait_part("consumer", True, "partitions")
+        acl(place, "remove", "fleet", "Write", "--topic", "forkyard.results")
+        _, job_id, _ = place.submit(place.scram("app"))
+        worker.wait_words("kafka trouble", "client=results",
+                          "kind=topic_right", "forkyard acls apply")
+        worker.wait_part("results", False, "forkyard.results",
+                         "forkyard acls apply")
+        is_calm(worker, "topic_right")
+        acl(place, "add", "fleet", "Write", "--topic", "forkyard.results")
+        got = place.result(place.scram("dashboard"), job_id)
+        same(got["status"], "success", "the job of meanwhile")
+        worker.wait_part("results", True)
+        finished = worker.metric("forkyard_jobs_finished_total",
+                                 queue="default", status="success")
+        same(finished, 1.0, "runs of the job")
+
+
+def no_right_at_all(place):
+    """A user who is known and has none; then he gets them."""
+    with place.worker(place.scram("nobody")) as worker:
+        for client, kind in (("jobs", "group_right"),
+                             ("results", "cluster_right"),
+                             ("audit", "cluster_right")):
+            worker.wait_words("kafka trouble", f"client={client}",
+                              f"kind={kind}", "forkyard acls apply")
+        worker.wait_part("consumer", False, "forkyard acls apply")
+        worker.wait_part("results", False, "forkyard acls apply")
+        is_calm(worker, "cluster_right")
+        code, _, err = place.acls("apply", "-p", "worker=User:nobody")
+        same(code, 0, err)
+        worker.wait_part("consumer", True, "partitions", deadline_s=GRANT_S)
+        worker.wait_part("results", True, deadline_s=GRANT_S)
+        _, job_id, _ = place.submit(place.scram("app"))
+        got = place.result(place.scram("dashboard"), job_id)
+        same(got["status"], "success", "result")
+
+
 def main():
     tap = Tap()
     why = missing()
@@ -235,6 +381,17 @@ def main():
         tap.case("secrets stay secret", secrets_stay_secret, place)
         tap.case("none comes by the command line", command_line_takes_none,
                  place)
+        for name, case in (
+                ("wrong password", wrong_password),
+                ("wrong authority", wrong_authority),
+                ("no broker", no_broker),
+                ("expired token", expired_token),
+                ("token for somebody else", stolen_token),
+                ("unknown topic", unknown_topic),
+                ("jobs are taken away", jobs_are_taken_away),
+                ("results are taken away", results_are_taken_away),
+                ("no right at all", no_right_at_all)):
+            tap.case(f"{name}: told, tried again, nothing lost", case, place)
         tap.case("who may not grant is told", only_some_may_grant, place)
     tap.done()
 

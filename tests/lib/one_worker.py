@@ -44,6 +44,14 @@ def forkyard(words, settings, deadline_s=DEADLINE_S, data=b"", name="cli"):
             done.stderr.decode(errors="replace"))
 
 
+def until(is_so, what, deadline_s=DEADLINE_S):
+    """For figures, which tell nobody that they change."""
+    deadline = time.monotonic() + deadline_s
+    while not is_so():
+        assert time.monotonic() < deadline, f"not after {deadline_s} s: {what}"
+        time.sleep(LOOK_S)
+
+
 def make_topics(brokers, partitions=2, change=None):
     """All of ours. change: {topic: {setting: value}}"""
     wanted = yaml.safe_load(

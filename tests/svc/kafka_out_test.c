@@ -197,8 +197,14 @@ static void test_broker_gone_is_told(void **state)
     teardown(&mock, &config, &loop);
 }
 
-/* An idempotent producer that may not be one gives up for good. */
-static void test_failure_for_good_is_told(void **state)
+static bool works_again(void *arg)
+{
+    return !kafka_out_has_failed(arg);
+}
+
+/* An idempotent producer that may not be one gives up for good: everybody is
+ * told, and another one takes its place. */
+static void test_failed_client_is_replaced(void **state)
 {
     struct mock_broker mock;
     struct config config;
@@ -215,7 +221,17 @@ static void test_failure_for_good_is_told(void **state)
     must_send(out, &r);
     mock_broker_run(&loop, has_answers, &answers);
     assert_int_equal(answers.failed, 1);
+    assert_int_equal(answers.kind, ERR_RETRY);
     assert_true(kafka_out_has_failed(out));
+    assert_true(
+        kafka_out_troubles(out)->rows[KAFKA_TROUBLE_CLUSTER_RIGHT].is_on);
+    mock_broker_run(&loop, works_again, out);
+    answers = (struct answers){.until = 1};
+    must_send(out, &r);
+    mock_broker_run(&loop, has_answers, &answers);
+    assert_int_equal(answers.ok, 1);
+    assert_false(
+        kafka_out_troubles(out)->rows[KAFKA_TROUBLE_CLUSTER_RIGHT].is_on);
     (void)kafka_out_close(out, 1000);
     teardown(&mock, &config, &loop);
 }
@@ -320,7 +336,7 @@ int main(void)
         cmocka_unit_test(test_acknowledged),
         cmocka_unit_test(test_without_loop),
         cmocka_unit_test(test_broker_gone_is_told),
-        cmocka_unit_test(test_failure_for_good_is_told),
+        cmocka_unit_test(test_failed_client_is_replaced),
         cmocka_unit_test(test_close_answers_everybody),
         cmocka_unit_test(test_full_queue),
         cmocka_unit_test(test_too_large_never_fits),

@@ -25,6 +25,8 @@ static int setup(void **state)
         .is_broker_reachable = true,
         .broker_error = "",
         .is_member = true,
+        .consumer_error = "",
+        .results_error = "",
         .partitions = 3,
         .unpublished_max = 8,
         .guard = &guard,
@@ -128,11 +130,22 @@ static void results_pile_up(void **state)
     only(READY_RESULTS, "8 of 8 wait");
 }
 
-static void no_producer(void **state)
+static void results_are_refused(void **state)
 {
     (void)state;
-    facts.has_producer_failed = true;
-    only(READY_RESULTS, "failed for good");
+    facts.unpublished = 1;
+    facts.results_error = "results: not authorised (grant it)";
+    only(READY_RESULTS, "1 of 8 wait for the broker: results: not authorised "
+                        "(grant it)");
+}
+
+/* A member of its group, with nothing to read. */
+static void jobs_are_refused(void **state)
+{
+    (void)state;
+    facts.partitions = 0;
+    facts.consumer_error = "jobs.low: unknown topic (make it)";
+    only(READY_CONSUMER, "jobs.low: unknown topic (make it)");
 }
 
 static void a_tripped_guard(void **state)
@@ -205,7 +218,8 @@ int main(void)
         TEST(no_member),
         TEST(a_member_without_partitions_is_ready),
         TEST(results_pile_up),
-        TEST(no_producer),
+        TEST(results_are_refused),
+        TEST(jobs_are_refused),
         TEST(a_tripped_guard),
         TEST(since_is_of_the_change),
         TEST(it_is_told_as_json),

@@ -51,6 +51,11 @@ static void tell_words(struct metrics *metrics)
         (void)metrics_label(metrics, METRICS_BY_PART_OF_WORKER,
                             ready_part_name((enum ready_name)i), NULL);
     }
+    for (int i = 0; i < KAFKA_TROUBLE_KINDS; i++) {
+        (void)metrics_label(metrics, METRICS_BY_ERROR,
+                            kafka_trouble_name((enum kafka_trouble_kind)i),
+                            NULL);
+    }
     for (int i = 0; i < GUARD_FIGURES; i++) {
         (void)metrics_label(metrics, METRICS_BY_FIGURE, guard_rows[i].name,
                             NULL);
@@ -143,6 +148,28 @@ static void read_producers(struct monitor *m)
     }
 }
 
+/* Whoever was refused, and whatever it was. */
+static void read_troubles(struct monitor *m)
+{
+    const struct kafka_out *audit = audit_log_producer(m->parts.audit);
+    const struct kafka_out *telemetry = telemetry_producer(m->parts.telemetry);
+    const struct kafka_trouble *clients[] = {
+        kafka_in_troubles(m->parts.in),
+        kafka_out_troubles(m->parts.out),
+        audit ? kafka_out_troubles(audit) : NULL,
+        telemetry ? kafka_out_troubles(telemetry) : NULL,
+    };
+
+    for (size_t i = 0; i < KAFKA_TROUBLE_KINDS; i++) {
+        uint64_t count = 0;
+
+        for (size_t k = 0; k < ARRAY_LEN(clients); k++) {
+            count += clients[k] ? clients[k]->rows[i].count : 0;
+        }
+        metrics_set(m->metrics, METRICS_KAFKA_ERRORS, i, (double)count);
+    }
+}
+
 static void read_guard(struct monitor *m)
 {
     const struct guard *guard = health_guard(m->parts.health);
@@ -211,6 +238,7 @@ static void answer_metrics(const char *accept, struct httpd_answer *out,
         read_jobs(m);
         read_consumer(m);
         read_producers(m);
+        read_troubles(m);
         read_guard(m);
         read_processes(m);
     }
@@ -275,6 +303,30 @@ static void answer_index(const char *accept, struct httpd_answer *out,
 
 /* ---- life --------------------------------------------------------------- */
 
+/* Why there are no jobs, and why their results do not go out. What keeps the
+ * consumer from the broker is the broker's part. */
+struct errors {
+    char consumer[400];
+    char results[400];
+};
+
+static void read_errors(const struct monitor *m, bool has_results,
+                        struct errors *out)
+{
+    /* Of a connection that results do not need now nobody knows whether it is
+     * well again. */
+    enum kafka_trouble_kind first =
+        has_results ? KAFKA_TROUBLE_AUTHENTICATION : KAFKA_TROUBLE_TOO_OLD;
+
+    *out = (struct errors){0};
+    (void)kafka_trouble_words(
+        kafka_in_troubles(m->parts.in), KAFKA_TROUBLE_TOO_OLD,
+        KAFKA_TROUBLE_TOPIC_UNKNOWN, out->consumer, sizeof(out->consumer));
+    (void)kafka_trouble_words(kafka_out_troubles(m->parts.out), first,
+                              KAFKA_TROUBLE_OTHER, out->results,
+                              sizeof(out->results));
+}
+
 void monitor_look(struct monitor *m)
 {
     struct pipeline_counts n;
@@ -283,7 +335,9 @@ void monitor_look(struct monitor *m)
         return;
     }
     const struct kafka_ends_state *broker = kafka_in_broker(m->parts.in);
+    struct errors errors;
     pipeline_counts(m->parts.pipeline, &n);
+    read_errors(m, n.unpublished > 0, &errors);
     const struct ready_facts facts = {
         .is_draining = *m->parts.is_draining,
         .is_launcher_lost = boxes_are_lost(m->parts.boxes),
@@ -292,7 +346,8 @@ void monitor_look(struct monitor *m)
         .broker_error = broker->error,
         .is_member = kafka_in_is_member(m->parts.in),
         .partitions = kafka_in_assigned(m->parts.in),
-        .has_producer_failed = kafka_out_has_failed(m->parts.out),
+        .consumer_error = errors.consumer,
+        .results_error = errors.results,
         .unpublished = n.unpublished,
         .unpublished_max = n.unpublished_max,
         .guard = health_guard(m->parts.health),

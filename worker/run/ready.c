@@ -41,6 +41,10 @@ static bool judge_broker(const struct ready_facts *f, char *out, size_t size)
 
 static bool judge_consumer(const struct ready_facts *f, char *out, size_t size)
 {
+    if (f->consumer_error[0]) {
+        (void)snprintf(out, size, "%s", f->consumer_error);
+        return false;
+    }
     if (!f->is_member) {
         (void)snprintf(out, size, "not in its group yet");
     } else if (f->partitions == 0) {
@@ -56,12 +60,13 @@ static bool judge_consumer(const struct ready_facts *f, char *out, size_t size)
 
 static bool judge_results(const struct ready_facts *f, char *out, size_t size)
 {
-    if (f->has_producer_failed) {
-        (void)snprintf(out, size, "the producer has failed for good");
+    int n = snprintf(out, size, "%u of %u wait for the broker", f->unpublished,
+                     f->unpublished_max);
+
+    if (f->results_error[0]) {
+        (void)snprintf(out + n, size - (size_t)n, ": %s", f->results_error);
         return false;
     }
-    (void)snprintf(out, size, "%u of %u wait for the broker", f->unpublished,
-                   f->unpublished_max);
     return f->unpublished < f->unpublished_max;
 }
 

@@ -28,8 +28,9 @@ struct ready_facts {
     bool is_broker_reachable;
     const char *broker_error;
     bool is_member;
+    const char *consumer_error; /* "": nothing keeps it from its jobs */
     size_t partitions;
-    bool has_producer_failed;
+    const char *results_error; /* "": the last ones went out */
     unsigned unpublished;
     unsigned unpublished_max;
     const struct guard *guard;
@@ -38,7 +39,7 @@ struct ready_facts {
 struct ready_part {
     bool is_ready;
     uint64_t since_unix_ns; /* it has been so */
-    char reason[200];
+    char reason[512];
 };
 
 struct ready {

@@ -35,6 +35,4 @@ int audit_log_write(struct audit_log *log, struct audit *record,
 /* NULL when switched off. */
 const struct kafka_out *audit_log_producer(const struct audit_log *log);
 uint64_t audit_log_lost(const struct audit_log *log);
-/* The producer has failed for good: nothing more will be written. */
-bool audit_log_has_failed(const struct audit_log *log);
 void audit_log_close(struct audit_log *log, int timeout_ms); /* NULL is fine */

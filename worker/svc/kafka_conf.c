@@ -20,6 +20,7 @@
  * the name LOG_DEBUG. */
 #define SYSLOG_CRIT    2
 #define SYSLOG_WARNING 4
+#define SYSLOG_DEBUG   7
 
 /* For every client. */
 static const struct kafka_conf_row all_rows[] = {
@@ -139,6 +140,20 @@ static void on_log(const rd_kafka_t *rk, int level, const char *fac,
         ours = LOG_WARN;
     }
     log_line(ours, "kafka", "facility=%s text=%s", fac, text);
+}
+
+/* For those with a struct kafka_trouble. */
+static void on_log_quiet(const rd_kafka_t *rk, int level, const char *fac,
+                         const char *text)
+{
+    bool is_told = !strcmp(fac, "FAIL") || !strcmp(fac, "FATAL");
+
+    on_log(rk, is_told ? SYSLOG_DEBUG : level, fac, text);
+}
+
+void kafka_conf_quiet(rd_kafka_conf_t *conf)
+{
+    rd_kafka_conf_set_log_cb(conf, on_log_quiet);
 }
 
 int kafka_conf_new(const struct config *config,

@@ -31,6 +31,9 @@ struct kafka_conf_row {
 int kafka_conf_new(const struct config *config,
                    const struct kafka_conf_row *rows, rd_kafka_conf_t **out,
                    struct err *e) MUST_USE;
+/* Its error callback tells why it has no connection, and when it has failed for
+ * good: librdkafka need not say it as well. */
+void kafka_conf_quiet(rd_kafka_conf_t *conf);
 /* One more default, unless the user has set it: for computed values. */
 int kafka_conf_number(rd_kafka_conf_t *conf, const struct config *config,
                       const char *name, uint64_t value, struct err *e) MUST_USE;

@@ -2,10 +2,12 @@
 /* kafka_ends.c - see kafka_ends.h. */
 #include "svc/kafka_ends.h"
 
+#include <stdio.h>
 #include <utlist.h>
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "svc/kafka_conf.h"
 
 /* Less than the time between two questions: one is under way at most. */
 #define ANSWER_TIMEOUT_MS 4000
@@ -15,7 +17,9 @@ struct kafka_ends {
     struct kafka_parts *parts;
     rd_kafka_queue_t *queue;
     struct kafka_ends_state state;
+    struct kafka_trouble troubles;
     bool is_asking;
+    bool is_asking_topics;
     uint64_t asked_ms; /* 0: never */
 };
 
@@ -26,6 +30,7 @@ struct kafka_ends *kafka_ends_new(rd_kafka_t *rk, struct kafka_parts *parts,
 
     ends->rk = rk;
     ends->parts = parts;
+    ends->troubles.client = "jobs";
     ends->queue = rd_kafka_queue_new(rk);
     kafka_wake_watch(wake, ends->queue);
     return ends;
@@ -85,20 +90,73 @@ static void ask(struct kafka_ends *ends)
     rd_kafka_AdminOptions_destroy(options);
 }
 
-/* ---- the answer --------------------------------------------------------- */
-
-static void unreachable(struct kafka_ends *ends, const char *why)
+/* The topics themselves, whether we have partitions of them or not: that one is
+ * missing, or that we may not read it, is told by nobody else when the broker
+ * assigns (group.protocol=consumer). */
+static void ask_topics(struct kafka_ends *ends)
 {
-    ends->state.is_known = true;
-    ends->state.is_reachable = false;
-    (void)str_copy(ends->state.error, sizeof(ends->state.error), why);
+    const char *names[KAFKA_CONF_QUEUES_MAX];
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(ends->rk, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+    rd_kafka_TopicCollection_t *topics = NULL;
+    char why[128];
+
+    for (size_t i = 0; i < ends->parts->lane_count; i++) {
+        names[i] = ends->parts->lanes[i].topic;
+    }
+    topics =
+        rd_kafka_TopicCollection_of_topic_names(names, ends->parts->lane_count);
+    rd_kafka_error_destroy(
+        rd_kafka_AdminOptions_set_include_authorized_operations(options, 1));
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, ANSWER_TIMEOUT_MS,
+                                                    why, sizeof(why));
+    rd_kafka_DescribeTopics(ends->rk, topics, options, ends->queue);
+    ends->is_asking_topics = true;
+    rd_kafka_TopicCollection_destroy(topics);
+    rd_kafka_AdminOptions_destroy(options);
 }
 
-void kafka_ends_unreachable(struct kafka_ends *ends, const char *why)
+/* ---- the answer --------------------------------------------------------- */
+
+/* The reason is what the connections complained of, if they did. */
+static void unreachable(struct kafka_ends *ends, rd_kafka_resp_err_t error,
+                        const char *why)
+{
+    struct kafka_ends_state *state = &ends->state;
+
+    state->is_known = true;
+    state->is_reachable = false;
+    kafka_trouble_note(&ends->troubles, error, why);
+    if (!kafka_trouble_words(&ends->troubles, KAFKA_TROUBLE_AUTHENTICATION,
+                             KAFKA_TROUBLE_UNREACHABLE, state->error,
+                             sizeof(state->error))) {
+        (void)str_copy(state->error, sizeof(state->error), why);
+    }
+}
+
+void kafka_ends_error(struct kafka_ends *ends, rd_kafka_resp_err_t code,
+                      const char *text)
+{
+    if (!ends) {
+        kafka_conf_log_error(code, text);
+    } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        unreachable(ends, code, text);
+    } else {
+        kafka_trouble_note(&ends->troubles, code, text);
+    }
+}
+
+void kafka_ends_joined(struct kafka_ends *ends)
 {
     if (ends) {
-        unreachable(ends, why);
+        kafka_trouble_over(&ends->troubles, KAFKA_TROUBLE_GROUP_RIGHT);
+        kafka_trouble_over(&ends->troubles, KAFKA_TROUBLE_TOO_OLD);
     }
+}
+
+const struct kafka_trouble *kafka_ends_troubles(const struct kafka_ends *ends)
+{
+    return &ends->troubles;
 }
 
 /* Any other error came from a broker, which is there then. */
@@ -117,6 +175,14 @@ static bool is_silence(rd_kafka_resp_err_t error)
         }
     }
     return false;
+}
+
+static void over(struct kafka_ends *ends, enum kafka_trouble_kind first,
+                 enum kafka_trouble_kind last)
+{
+    for (int i = (int)first; i <= (int)last; i++) {
+        kafka_trouble_over(&ends->troubles, (enum kafka_trouble_kind)i);
+    }
 }
 
 /* False when no partition's broker has answered. librdkafka gives up without
@@ -159,14 +225,82 @@ static void on_answer(struct kafka_ends *ends, rd_kafka_event_t *event,
         error = RD_KAFKA_RESP_ERR__TIMED_OUT;
     }
     if (is_silence(error)) {
-        unreachable(ends, rd_kafka_err2str(error));
+        unreachable(ends, error, rd_kafka_err2str(error));
         return;
     }
+    over(ends, KAFKA_TROUBLE_AUTHENTICATION, KAFKA_TROUBLE_UNREACHABLE);
     ends->state = (struct kafka_ends_state){
         .is_known = true,
         .is_reachable = true,
         .answered_ms = error ? ends->state.answered_ms : now_ms,
     };
+}
+
+/* A broker may let us see a topic and not read it. */
+static rd_kafka_resp_err_t
+error_of_topic(const rd_kafka_TopicDescription_t *topic)
+{
+    const rd_kafka_error_t *error = rd_kafka_TopicDescription_error(topic);
+    size_t count = 0;
+    const rd_kafka_AclOperation_t *may =
+        rd_kafka_TopicDescription_authorized_operations(topic, &count);
+
+    if (error) {
+        return rd_kafka_error_code(error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (may[i] == RD_KAFKA_ACL_OPERATION_READ ||
+            may[i] == RD_KAFKA_ACL_OPERATION_ALL) {
+            return RD_KAFKA_RESP_ERR_NO_ERROR;
+        }
+    }
+    return may ? RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
+               : RD_KAFKA_RESP_ERR_NO_ERROR; /* it does not tell */
+}
+
+/* One complaint of each kind, not one per topic. */
+static void take_topics(struct kafka_ends *ends,
+                        const rd_kafka_DescribeTopics_result_t *result)
+{
+    static const enum kafka_trouble_kind of_topics[] = {
+        KAFKA_TROUBLE_TOPIC_RIGHT, KAFKA_TROUBLE_TOPIC_UNKNOWN};
+    bool is_on[KAFKA_TROUBLE_KINDS] = {false};
+    size_t count = 0;
+    const rd_kafka_TopicDescription_t **topics =
+        rd_kafka_DescribeTopics_result_topics(result, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t error = error_of_topic(topics[i]);
+        enum kafka_trouble_kind kind = kafka_trouble_kind_of(error);
+        char text[300];
+
+        if (!error || is_silence(error) || is_on[kind]) {
+            continue;
+        }
+        is_on[kind] = true;
+        (void)snprintf(text, sizeof(text), "%s: %s",
+                       rd_kafka_TopicDescription_name(topics[i]),
+                       rd_kafka_err2str(error));
+        kafka_trouble_note(&ends->troubles, error, text);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(of_topics); i++) {
+        if (!is_on[of_topics[i]]) {
+            kafka_trouble_over(&ends->troubles, of_topics[i]);
+        }
+    }
+}
+
+static void on_topics(struct kafka_ends *ends, rd_kafka_event_t *event)
+{
+    const rd_kafka_DescribeTopics_result_t *result =
+        rd_kafka_event_DescribeTopics_result(event);
+
+    if (result) {
+        ends->is_asking_topics = false;
+        if (!rd_kafka_event_error(event)) {
+            take_topics(ends, result);
+        }
+    }
 }
 
 void kafka_ends_serve(struct kafka_ends *ends, uint64_t now_ms)
@@ -178,12 +312,18 @@ void kafka_ends_serve(struct kafka_ends *ends, uint64_t now_ms)
     }
     while ((event = rd_kafka_queue_poll(ends->queue, 0)) != NULL) {
         on_answer(ends, event, now_ms);
+        on_topics(ends, event);
         rd_kafka_event_destroy(event);
     }
-    if (!ends->is_asking && (ends->asked_ms == 0 ||
-                             now_ms - ends->asked_ms >= KAFKA_ENDS_EVERY_MS)) {
-        ends->asked_ms = now_ms;
+    if (ends->asked_ms > 0 && now_ms - ends->asked_ms < KAFKA_ENDS_EVERY_MS) {
+        return;
+    }
+    ends->asked_ms = now_ms;
+    if (!ends->is_asking) {
         ask(ends);
+    }
+    if (!ends->is_asking_topics) {
+        ask_topics(ends);
     }
 }
 

@@ -2,7 +2,9 @@
 /* kafka_ends.h - where the partitions end, asked of the broker from time to
  * time: what is not finished can be counted then, also what is not fetched
  * because all slots are busy. The answer says by the way whether the broker
- * can be reached. Runs in the engine, below kafka_in; never blocks. */
+ * can be reached, and whether the topics are there and may be read; what else
+ * the client complains of is kept here too. Runs in the engine, below kafka_in;
+ * never blocks. */
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -11,6 +13,7 @@
 
 #include "base/base.h"
 #include "svc/kafka_parts.h"
+#include "svc/kafka_trouble.h"
 
 #define KAFKA_ENDS_EVERY_MS 5000
 
@@ -18,7 +21,7 @@
 struct kafka_ends_state {
     bool is_known; /* there has been one */
     bool is_reachable;
-    char error[128];      /* when it is not */
+    char error[400];      /* when it is not */
     uint64_t answered_ms; /* the last good one; monotonic */
 };
 
@@ -32,6 +35,10 @@ void kafka_ends_free(struct kafka_ends *ends);
 /* On every wake-up and now and then: takes answers, and asks again when it is
  * time to. */
 void kafka_ends_serve(struct kafka_ends *ends, uint64_t now_ms);
-/* The client's own opinion, from its error callback. */
-void kafka_ends_unreachable(struct kafka_ends *ends, const char *why);
+/* What the client, or an answer to it, complains of. ends NULL: not yet. */
+void kafka_ends_error(struct kafka_ends *ends, rd_kafka_resp_err_t code,
+                      const char *text);
+/* The group has given us something: it lets us in. */
+void kafka_ends_joined(struct kafka_ends *ends);
+const struct kafka_trouble *kafka_ends_troubles(const struct kafka_ends *ends);
 const struct kafka_ends_state *kafka_ends_state(const struct kafka_ends *ends);

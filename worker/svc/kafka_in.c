@@ -68,10 +68,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
         fail(in, ERR_SYSTEM, why);
         return;
     }
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        kafka_ends_unreachable(in->ends, text);
-    }
-    kafka_conf_log_error(code, text);
+    kafka_ends_error(in->ends, (rd_kafka_resp_err_t)code, text);
 }
 
 /* --- commit -------------------------------------------------------------- */
@@ -88,6 +85,7 @@ static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t error,
         /* Still dirty: the next tick tries again. A rebalance under way is
          * the usual reason. */
         log_info("commit refused", "error=%s", rd_kafka_err2name(error));
+        kafka_ends_error(in->ends, error, rd_kafka_err2str(error));
     }
     if (list) {
         kafka_parts_committed(&in->parts, list, error);
@@ -187,6 +185,7 @@ static void say_assigned(struct kafka_in *in, char change, int count)
 {
     log_debug("assignment", "change=%c%d partitions=%zu", change, count,
               in->parts.count);
+    kafka_ends_joined(in->ends);
     in->callbacks.on_assigned(in->parts.count, in->callbacks.arg);
 }
 
@@ -271,19 +270,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
 static void on_main_error(struct kafka_in *in, const rd_kafka_message_t *m)
 {
-    const char *topic = m->rkt ? rd_kafka_topic_name(m->rkt) : "";
-    struct kafka_lane *lane = kafka_parts_lane(&in->parts, topic);
-
-    /* A topic not created yet is said once; it is looked for again by
-     * itself. */
-    if (lane && lane->has_warned) {
-        return;
-    }
-    if (lane) {
-        lane->has_warned = true;
-    }
-    log_warn("cannot consume", "topic=%s error=%s", topic,
-             rd_kafka_message_errstr(m));
+    /* A topic not created yet is looked for again by itself. */
+    kafka_ends_error(in->ends, m->err, rd_kafka_message_errstr(m));
 }
 
 /* Rebalances and errors; also what tells the group that we are alive. */
@@ -425,6 +413,11 @@ bool kafka_in_is_member(const struct kafka_in *in)
     return is_member;
 }
 
+const struct kafka_trouble *kafka_in_troubles(const struct kafka_in *in)
+{
+    return kafka_ends_troubles(in->ends);
+}
+
 const struct kafka_ends_state *kafka_in_broker(const struct kafka_in *in)
 {
     return kafka_ends_state(in->ends);
@@ -557,6 +550,7 @@ static int open_client(struct kafka_in *in, const struct config *config,
     }
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_error_cb(conf, on_error);
+    kafka_conf_quiet(conf);
     if (kafka_conf_client(conf, RD_KAFKA_CONSUMER, in, &in->rk, e) < 0) {
         return -1;
     }

@@ -88,6 +88,7 @@ const struct kafka_in_counts *kafka_in_counts(const struct kafka_in *in);
 /* Is it a member of its group, with or without partitions? */
 bool kafka_in_is_member(const struct kafka_in *in);
 const struct kafka_ends_state *kafka_in_broker(const struct kafka_in *in);
+const struct kafka_trouble *kafka_in_troubles(const struct kafka_in *in);
 void kafka_in_visit(const struct kafka_in *in, kafka_part_visit_fn visit,
                     void *arg);
 /* Not from one of the callbacks. The loop must run once more afterwards to

@@ -7,7 +7,9 @@
 #include "svc/kafka_out.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -17,15 +19,33 @@
 /* After the flush: how long purged records may take to come back. */
 #define PURGE_TIMEOUT_MS  1000
 #define MESSAGE_MAX_BYTES 1000000000 /* librdkafka's maximum */
+/* Between a failure for good and the next client; doubled each time. */
+#define RENEW_FIRST_MS 1000
+#define RENEW_MAX_MS   10000
+#define RENEW_POLL_MS  50
+/* One that has not failed after so long is well. */
+#define TRIAL_MS 2000
 
 struct kafka_out {
+    const struct config *config;
     rd_kafka_t *rk;
-    struct kafka_wake *wake;
+    struct kafka_wake *wake; /* NULL: no loop */
+    uint64_t renew_ms; /* until the next client, when this one has failed */
+    uint64_t renew_at_ms;
+    uint64_t trial_end_ms; /* 0: not on trial */
+    bool is_renewing;
     rd_kafka_queue_t *main_queue;
     enum kafka_out_class class;
     struct kafka_out_figures figures;
     uint64_t lost;
+    struct kafka_trouble troubles;
     char trouble[256];
+};
+
+static const char *const class_names[] = {
+    [KAFKA_OUT_RELIABLE] = "results",
+    [KAFKA_OUT_BATCHED] = "audit",
+    [KAFKA_OUT_FAST] = "telemetry",
 };
 
 /* Who waits for a record. */
@@ -102,6 +122,29 @@ static enum err_kind kind_of(rd_kafka_resp_err_t error)
     return ERR_RETRY;
 }
 
+static void note(struct kafka_out *out, const char *topic,
+                 rd_kafka_resp_err_t error)
+{
+    char text[sizeof(out->troubles.rows[0].text)];
+
+    (void)snprintf(text, sizeof(text), "%s: %s", topic,
+                   rd_kafka_err2str(error));
+    kafka_trouble_note(&out->troubles, error, text);
+}
+
+static void note_delivery(struct kafka_out *out, const rd_kafka_message_t *m)
+{
+    static const rd_kafka_resp_err_t ours[] = {
+        RD_KAFKA_RESP_ERR__PURGE_QUEUE, RD_KAFKA_RESP_ERR__PURGE_INFLIGHT};
+
+    if (!m->err) {
+        kafka_trouble_all_over(&out->troubles);
+        out->renew_ms = RENEW_FIRST_MS;
+    } else if (m->err != ours[0] && m->err != ours[1] && !out->is_renewing) {
+        note(out, rd_kafka_topic_name(m->rkt), m->err);
+    }
+}
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m,
                         void *opaque)
 {
@@ -113,6 +156,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m,
     out->figures.messages--;
     out->figures.bytes -= m->len + m->key_len;
     *(m->err ? &out->figures.failed : &out->figures.sent) += 1;
+    note_delivery(out, m);
     if (!waiter) {
         out->lost += m->err ? 1 : 0;
         return;
@@ -123,6 +167,29 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m,
     }
     waiter->on_ack(m->err ? &why : NULL, waiter->arg);
     free(waiter);
+}
+
+static void purge(struct kafka_out *out)
+{
+    (void)rd_kafka_purge(out->rk, RD_KAFKA_PURGE_F_QUEUE |
+                                      RD_KAFKA_PURGE_F_INFLIGHT |
+                                      RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+static void renew_later(struct kafka_out *out)
+{
+    if (!out->wake || out->is_renewing) {
+        return;
+    }
+    out->is_renewing = true;
+    out->trial_end_ms = 0;
+    purge(out); /* whoever waits learns it now */
+    out->renew_at_ms = clock_mono_ms() + out->renew_ms;
+    kafka_wake_after(out->wake, out->renew_ms);
+    out->renew_ms *= 2;
+    if (out->renew_ms > RENEW_MAX_MS) {
+        out->renew_ms = RENEW_MAX_MS;
+    }
 }
 
 static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
@@ -136,18 +203,12 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
     }
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
         /* every further record is answered with this error */
-        (void)rd_kafka_fatal_error(rk, why, sizeof(why));
-        log_error("kafka producer failed", "text=%s", why);
+        kafka_trouble_note(&out->troubles,
+                           rd_kafka_fatal_error(rk, why, sizeof(why)), why);
+        renew_later(out);
         return;
     }
-    kafka_conf_log_error(code, text);
-}
-
-static void on_wake(void *arg)
-{
-    struct kafka_out *out = arg;
-
-    (void)rd_kafka_poll(out->rk, 0);
+    kafka_trouble_note(&out->troubles, (rd_kafka_resp_err_t)code, text);
 }
 
 /* --- send ---------------------------------------------------------------- */
@@ -212,6 +273,9 @@ int kafka_out_send(struct kafka_out *out, const struct kafka_record *record,
     }
     free(waiter);
     out->figures.failed++;
+    if (!out->is_renewing && error != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        note(out, record->topic, error);
+    }
     if (out->class == KAFKA_OUT_FAST && !record->on_ack &&
         error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         /* Telemetry that nobody waits for is dropped rather than kept. */
@@ -247,6 +311,11 @@ const char *kafka_out_trouble(const struct kafka_out *out)
     return out->trouble;
 }
 
+const struct kafka_trouble *kafka_out_troubles(const struct kafka_out *out)
+{
+    return &out->troubles;
+}
+
 bool kafka_out_has_failed(const struct kafka_out *out)
 {
     char why[256];
@@ -257,13 +326,20 @@ bool kafka_out_has_failed(const struct kafka_out *out)
 
 /* --- open and close ------------------------------------------------------ */
 
-static void release(struct kafka_out *out)
+static void close_client(struct kafka_out *out)
 {
     if (out->main_queue) {
         kafka_wake_unwatch(out->main_queue);
         rd_kafka_queue_destroy(out->main_queue);
     }
     kafka_conf_destroy(out->rk);
+    out->main_queue = NULL;
+    out->rk = NULL;
+}
+
+static void release(struct kafka_out *out)
+{
+    close_client(out);
     kafka_wake_close(out->wake);
     free(out);
 }
@@ -279,9 +355,7 @@ size_t kafka_out_close(struct kafka_out *out, int timeout_ms)
     unanswered = out->figures.messages;
     if (unanswered) {
         /* Every waiter gets its answer, also without a broker. */
-        (void)rd_kafka_purge(out->rk, RD_KAFKA_PURGE_F_QUEUE |
-                                          RD_KAFKA_PURGE_F_INFLIGHT |
-                                          RD_KAFKA_PURGE_F_NON_BLOCKING);
+        purge(out);
         (void)rd_kafka_flush(out->rk, PURGE_TIMEOUT_MS);
     }
     release(out);
@@ -306,9 +380,9 @@ static const struct kafka_conf_row *const class_rows[] = {
     [KAFKA_OUT_FAST] = fast_rows,
 };
 
-static int open_client(struct kafka_out *out, const struct config *config,
-                       uv_loop_t *loop, struct err *e)
+static int make_client(struct kafka_out *out, rd_kafka_t **rk, struct err *e)
 {
+    const struct config *config = out->config;
     rd_kafka_conf_t *conf = NULL;
 
     if (kafka_conf_new(config, class_rows[out->class], &conf, e) < 0) {
@@ -321,7 +395,56 @@ static int open_client(struct kafka_out *out, const struct config *config,
     }
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_error_cb(conf, on_error);
-    if (kafka_conf_client(conf, RD_KAFKA_PRODUCER, out, &out->rk, e) < 0) {
+    kafka_conf_quiet(conf);
+    return kafka_conf_client(conf, RD_KAFKA_PRODUCER, out, rk, e);
+}
+
+static void watch(struct kafka_out *out)
+{
+    out->main_queue = rd_kafka_queue_get_main(out->rk);
+    kafka_wake_watch(out->wake, out->main_queue);
+}
+
+/* The old one is kept until there is another. */
+static void renew(struct kafka_out *out)
+{
+    rd_kafka_t *rk = NULL;
+    struct err e = {0};
+
+    if (out->figures.messages > 0) { /* of the old one: not answered yet */
+        kafka_wake_after(out->wake, RENEW_POLL_MS);
+        return;
+    }
+    if (make_client(out, &rk, &e) < 0) {
+        log_error("no new kafka producer", "error=%s", e.msg);
+        kafka_wake_after(out->wake, RENEW_MAX_MS);
+        return;
+    }
+    close_client(out);
+    out->rk = rk;
+    out->is_renewing = false;
+    out->trial_end_ms = clock_mono_ms() + TRIAL_MS;
+    kafka_wake_after(out->wake, TRIAL_MS);
+    watch(out);
+}
+
+static void on_wake(void *arg)
+{
+    struct kafka_out *out = arg;
+    uint64_t now_ms = clock_mono_ms();
+
+    (void)rd_kafka_poll(out->rk, 0);
+    if (out->is_renewing && now_ms >= out->renew_at_ms) {
+        renew(out);
+    } else if (out->trial_end_ms > 0 && now_ms >= out->trial_end_ms) {
+        out->trial_end_ms = 0;
+        kafka_trouble_over(&out->troubles, KAFKA_TROUBLE_CLUSTER_RIGHT);
+    }
+}
+
+static int open_client(struct kafka_out *out, uv_loop_t *loop, struct err *e)
+{
+    if (make_client(out, &out->rk, e) < 0) {
         return -1;
     }
     if (!loop) {
@@ -330,8 +453,8 @@ static int open_client(struct kafka_out *out, const struct config *config,
     if (kafka_wake_open(loop, on_wake, out, &out->wake, e) < 0) {
         return -1;
     }
-    out->main_queue = rd_kafka_queue_get_main(out->rk);
-    kafka_wake_watch(out->wake, out->main_queue);
+    out->renew_ms = RENEW_FIRST_MS;
+    watch(out);
     return 0;
 }
 
@@ -340,8 +463,10 @@ int kafka_out_open(const struct config *config, enum kafka_out_class class,
 {
     struct kafka_out *out = xcalloc(1, sizeof(*out));
 
+    out->config = config;
     out->class = class;
-    if (open_client(out, config, loop, e) < 0) {
+    out->troubles.client = loop ? class_names[class] : "producer";
+    if (open_client(out, loop, e) < 0) {
         release(out);
         return -1;
     }

@@ -9,7 +9,9 @@
  * Failures: a full local queue is ERR_RETRY from kafka_out_send(), nothing was
  * taken; a record that could not be delivered within message.timeout.ms calls
  * on_ack with the error. Fire-and-forget records (on_ack NULL) that fail are
- * counted.
+ * counted. A client that gave up for good (it may not write, or was fenced)
+ * answers everybody and is made anew, where there is a loop: at once there is
+ * nothing that can be sent, later there may be.
  *
  * On close: waits up to timeout_ms for what is queued, then frees; records
  * still unacknowledged get on_ack with ERR_RETRY. */
@@ -22,6 +24,7 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "svc/kafka_trouble.h"
 #include "wire/config.h"
 
 struct kafka_out;
@@ -49,7 +52,8 @@ struct kafka_record {
     void *arg;
 };
 
-/* loop NULL: no loop; the caller calls kafka_out_poll() itself. */
+/* loop NULL: no loop; the caller calls kafka_out_poll() itself. config is
+ * borrowed until the close. */
 int kafka_out_open(const struct config *config, enum kafka_out_class class,
                    uv_loop_t *loop, struct kafka_out **out,
                    struct err *e) MUST_USE;
@@ -70,8 +74,9 @@ uint64_t kafka_out_lost(const struct kafka_out *out); /* fire-and-forget */
 /* What a connection last complained about, "" when none did: the reason behind
  * a record that timed out. Known after a poll. */
 const char *kafka_out_trouble(const struct kafka_out *out);
-/* The client has given up for good, e.g. fenced: nothing more goes out by it.
- * Only a new client, so a new worker, can. */
+/* The client has given up, e.g. fenced: nothing goes out by it. With a loop
+ * there will be another soon. */
 bool kafka_out_has_failed(const struct kafka_out *out);
+const struct kafka_trouble *kafka_out_troubles(const struct kafka_out *out);
 /* Returns the number of records that were not acknowledged. */
 size_t kafka_out_close(struct kafka_out *out, int timeout_ms);

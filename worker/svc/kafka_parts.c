@@ -234,9 +234,12 @@ static void say_error(const struct kafka_part *part,
                   rd_kafka_message_errstr(message));
         return;
     }
-    log_warn("partition error", "topic=%s partition=%" PRId32 " error=%s",
-             part->lane->topic, part->partition,
-             rd_kafka_message_errstr(message));
+    /* A right that is gone is told for the topic, once: kafka_ends.c */
+    log_line(
+        message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ? LOG_DEBUG
+                                                                     : LOG_WARN,
+        "partition error", "topic=%s partition=%" PRId32 " error=%s",
+        part->lane->topic, part->partition, rd_kafka_message_errstr(message));
 }
 
 /* The next real record of a partition's queue, NULL when there is none. */

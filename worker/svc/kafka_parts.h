@@ -45,7 +45,6 @@ struct kafka_lane {
     uint32_t weight;
     int64_t credit;           /* of the smooth weighted round-robin */
     struct kafka_part *parts; /* list; its head is asked first, next time */
-    bool has_warned;          /* about the topic not being there */
 };
 
 struct kafka_parts {

@@ -12,6 +12,8 @@
 
 struct kafka_wake {
     uv_poll_t poll;
+    uv_timer_t timer;
+    int handles; /* not closed yet */
     int fd;
     void (*on_wake)(void *arg);
     void *arg;
@@ -27,6 +29,13 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     /* The counter is only a doorbell; emptied before the queues are read, so
      * that what comes meanwhile rings again. */
     (void)!read(wake->fd, &count, sizeof(count));
+    wake->on_wake(wake->arg);
+}
+
+static void on_time(uv_timer_t *timer)
+{
+    struct kafka_wake *wake = timer->data;
+
     wake->on_wake(wake->arg);
 }
 
@@ -50,6 +59,9 @@ int kafka_wake_open(uv_loop_t *loop, void (*on_wake)(void *arg), void *arg,
         return err_set(e, ERR_SYSTEM, "uv_poll_init: %s", uv_strerror(rc));
     }
     wake->fd = take_fd(&fd);
+    (void)uv_timer_init(loop, &wake->timer);
+    wake->timer.data = wake;
+    wake->handles = 2;
     (void)uv_poll_start(&wake->poll, UV_READABLE, on_readable);
     *out = wake;
     return 0;
@@ -76,10 +88,18 @@ void kafka_wake_fire(struct kafka_wake *wake)
     (void)!write(wake->fd, &one, sizeof(one));
 }
 
+void kafka_wake_after(struct kafka_wake *wake, uint64_t delay_ms)
+{
+    (void)uv_timer_start(&wake->timer, on_time, delay_ms, 0);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct kafka_wake *wake = handle->data;
 
+    if (--wake->handles > 0) {
+        return;
+    }
     (void)close(wake->fd);
     free(wake);
 }
@@ -89,5 +109,6 @@ void kafka_wake_close(struct kafka_wake *wake)
     if (wake) {
         (void)uv_poll_stop(&wake->poll);
         uv_close((uv_handle_t *)&wake->poll, on_closed);
+        uv_close((uv_handle_t *)&wake->timer, on_closed);
     }
 }

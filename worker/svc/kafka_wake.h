@@ -21,6 +21,8 @@ void kafka_wake_watch(struct kafka_wake *wake, rd_kafka_queue_t *queue);
 void kafka_wake_unwatch(rd_kafka_queue_t *queue);
 /* on_wake is called in the next round of the loop. */
 void kafka_wake_fire(struct kafka_wake *wake);
+/* The same, once, after so long; the last call counts. */
+void kafka_wake_after(struct kafka_wake *wake, uint64_t delay_ms);
 /* The client of the watched queues must be gone. Memory and descriptor are
  * released by the loop's next round. Accepts NULL. */
 void kafka_wake_close(struct kafka_wake *wake);

@@ -34,6 +34,7 @@ static const char *const keys[METRICS_KINDS][2] = {
     [METRICS_BY_OUTCOME] = {"outcome", NULL},
     [METRICS_BY_PARTITION] = {"topic", "partition"},
     [METRICS_BY_PRODUCER] = {"producer", NULL},
+    [METRICS_BY_ERROR] = {"error", NULL},
     [METRICS_BY_FIGURE] = {"figure", NULL},
     [METRICS_BY_PROCESS] = {"process", NULL},
 };

@@ -43,6 +43,7 @@ GAUGE  (OUT_MESSAGES,    "forkyard.producer.queue.messages", "{message}", PRODUC
 GAUGE  (OUT_BYTES,       "forkyard.producer.queue.size", "By", PRODUCER, NONE, "keys and values of these") \
 COUNTER(OUT_SENT,        "messaging.client.sent.messages", "{message}", PRODUCER, NONE, "records acknowledged") \
 COUNTER(OUT_FAILED,      "forkyard.producer.failures", "{message}", PRODUCER, NONE, "records not delivered; results are sent again, telemetry is lost") \
+COUNTER(KAFKA_ERRORS,    "forkyard.kafka.errors", "{error}", ERROR, NONE, "what Kafka refused: connections, rights, topics, sizes; the log says what to do about it") \
 GAUGE  (GUARD_VALUE,     "forkyard.guard.value", "", FIGURE, NONE, "what the guard last measured of the host, in per cent or a number") \
 GAUGE  (GUARD_THRESHOLD, "forkyard.guard.threshold", "", FIGURE, NONE, "its limit; 0: not looked at") \
 GAUGE  (GUARD_TRIPPED,   "forkyard.guard.tripped", "", FIGURE, NONE, "1 while no jobs are taken because of it") \
