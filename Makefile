@@ -21,6 +21,9 @@ libdir ?= $(PREFIX)/lib
 includedir ?= $(PREFIX)/include
 datadir ?= $(PREFIX)/share
 FUZZ_SECONDS ?= 60
+SOAK_JOBS ?= 300000
+SOAK_SEED ?= 1
+SOAK_RATE ?= 150
 VARIANT ?=
 B := build$(if $(VARIANT),/$(VARIANT))
 ifeq ($(VARIANT),fuzz)
@@ -110,8 +113,8 @@ endif
 # The flags file is made on the first build of a directory, and again when the
 # library it names went away. Targets that prepare the machine, or need no
 # compiler, do not read it.
-NO_FLAGS := help deps libs demo dev test lint asan tsan fuzz fault vm kafka \
-	bench clean
+NO_FLAGS := help deps libs demo dev test lint asan tsan fuzz fault soak vm \
+	kafka bench clean
 ifneq ($(filter-out $(NO_FLAGS),$(or $(MAKECMDGOALS),build)),)
 include $(B)/flags.mk
 endif
@@ -181,11 +184,21 @@ fuzz: ## every decoder against made-up bytes, FUZZ_SECONDS=60 each
 	@$(PYTHON) tests/run.py --fuzz-seconds $(FUZZ_SECONDS) fuzz
 
 .PHONY: fault
-fault: ## kill and starve the fleet and see that no job is lost
-	@deploy/build/deps.sh test
+fault: ## kill, starve and cut off the fleet and see that no job is lost
+	@deploy/build/deps.sh fault
 	@deploy/build/librdkafka.sh
+	@deploy/build/kafka.sh
 	@$(MAKE) build tests
 	@$(PYTHON) tests/run.py fault
+
+.PHONY: soak
+soak: ## the same all at once for an hour or so (SOAK_JOBS=300000)
+	@deploy/build/deps.sh fault
+	@deploy/build/librdkafka.sh
+	@deploy/build/kafka.sh
+	@$(MAKE) build
+	@$(PYTHON) tests/fault/run.py storm --jobs $(SOAK_JOBS) \
+		--seed $(SOAK_SEED) --rate $(SOAK_RATE)
 
 .PHONY: kafka
 kafka: ## fetch Apache Kafka, for the tests and for dev --kafka local

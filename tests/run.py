@@ -104,9 +104,10 @@ def scripts(kind):
     for source in sorted(glob.glob(f"tests/{kind}/*.sh")):
         yield Program(kind, source, ["bash", source])
     for source in sorted(glob.glob(f"tests/{kind}/*.py")):
-        # Files with an underscore in front are parts of others.
-        if not os.path.basename(source).startswith("_"):
-            yield Program(kind, source, [PYTHON, source])
+        # Files that begin otherwise are parts of others.
+        with open(source, encoding="utf-8") as f:
+            if f.read(2) == "#!":
+                yield Program(kind, source, [PYTHON, source])
 
 
 def on_kafka():

@@ -55,6 +55,10 @@ fuzz|clang|clang|libFuzzer
 fuzz|libclang-rt-dev libclang-rt-14-dev|lib:libclang_rt.fuzzer*.a|libFuzzer
 kafka|default-jre-headless|java|runs Kafka
 maven|maven|mvn|fetches Kafka
+fault|python3-confluent-kafka|dpkg|sends and reads while faults happen
+fault|iproute2|ip|networks that can be cut
+fault|iptables|iptables|cuts them
+fault|libfaketime|dpkg|clocks that jump
 vm|qemu-system-x86|qemu-system-x86_64|a machine with another kernel
 vm|busybox-static|busybox|what that machine starts with
 vm|cpio|cpio|packs it
@@ -72,10 +76,12 @@ expand() {
     fuzz) echo build fuzz ;;
     test) echo build demo test fuzz ;;
     kafka) echo kafka ;;
+    fault) echo build demo test fuzz kafka fault ;;
     vm) echo build demo test fuzz vm ;;
     lint) echo build test lint ;;
     *)
-        echo "deps.sh: no group '$1': build demo test fuzz kafka vm lint" >&2
+        echo "deps.sh: no group '$1': build demo test fuzz kafka" \
+            "fault vm lint" >&2
         return 2
         ;;
     esac

@@ -114,7 +114,7 @@ class Node:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.cluster.host}:{self.port}"
 
     def _configure(self):
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -132,9 +132,11 @@ class Node:
     def _listeners(self):
         ports = {"CLIENT": self.port, "CONTROLLER": self.controller_port,
                  **self.secured_ports}
+        hosts = {"CONTROLLER": "127.0.0.1"}
         return {
-            "listeners": ",".join(f"{name}://127.0.0.1:{port}"
-                                  for name, port in ports.items()),
+            "listeners": ",".join(
+                f"{name}://{hosts.get(name, self.cluster.host)}:{port}"
+                for name, port in ports.items()),
             "listener.security.protocol.map": ",".join(
                 f"{name}:{'SASL_SSL' if name in self.secured_ports else 'PLAINTEXT'}"
                 for name in ports),
@@ -212,12 +214,15 @@ class Node:
 
 class Cluster:
     """nodes: 1 or 3. settings: lines of server.properties, for every node.
+    host: where clients find them, one of this machine's addresses.
     security: see kafka_security.py; None: anyone may do anything."""
 
-    def __init__(self, nodes=1, settings=None, security=None):
+    def __init__(self, nodes=1, settings=None, security=None,
+                 host="127.0.0.1"):
         self.place = place()
         assert self.place, missing()
         self.security = security
+        self.host = host
         self.settings = {**(security.settings() if security else {}),
                          **(settings or {})}
         self.directory = Path(tempfile.mkdtemp(
@@ -269,7 +274,7 @@ class Cluster:
 
     def secured(self, listener):
         """Where clients find a listener that asks who they are."""
-        return ",".join(f"127.0.0.1:{node.secured_ports[listener]}"
+        return ",".join(f"{self.host}:{node.secured_ports[listener]}"
                         for node in self.nodes.values())
 
     # ---- nodes: all, or those that are named
