@@ -25,9 +25,11 @@ void rlimits_make(const struct box_limits *l, int has_pids_cgroup,
                 {RLIMIT_FSIZE, l->file_size_bytes, l->file_size_bytes, false},
                 {RLIMIT_STACK, l->stack_bytes, l->stack_bytes, false},
                 /* 1, not 0: where core_pattern is a pipe the kernel ignores
-                 * 0 and starts the host's handler, as root; 1 means none.
-                 * A socket there gets the core whatever is said here:
-                 * `forkyard check` tells. */
+                 * 0 and starts the host's handler, as root; 1 means none,
+                 * and no file either, for it is less than a page. So it is
+                 * set where the host's own limit is 0, too, if root may
+                 * (rlimits_raise). A socket there gets the core whatever is
+                 * said here: `forkyard check` tells. */
                 {RLIMIT_CORE, 1, 1, true},
                 {RLIMIT_NPROC, tasks, tasks, false},
                 {RLIMIT_NOFILE, l->max_open_files, l->max_open_files, false},
