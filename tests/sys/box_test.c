@@ -295,15 +295,20 @@ static void kill_ends_the_whole_box(void **state)
                           "trap '' TERM INT; (setsid sleep 600 &) ; "
                           "echo up; sleep 600",
                           NULL};
-    const struct boxrun_job job = {
-        .argv = argv, .limits = boxrun_limits, .kill_after_ms = 100};
+    const struct boxrun_job job = {.argv = argv, .limits = boxrun_limits};
+    struct boxrun_box box;
+    char word[3];
 
     (void)state;
-    boxrun_run(&run, &job, &r); /* returns only when every writer is gone */
+    boxrun_start(&run, &job, &box);
+    assert_int_equal(read(box.out_fd, word, sizeof(word)), sizeof(word));
+    assert_memory_equal(word, "up\n", sizeof(word));
+    boxrun_kill(&run, &box);
+    boxrun_end(&run, &box, &r); /* returns only when every writer is gone */
     assert_int_equal(r.ended.stop, LAUNCH_STOP_ENGINE);
     assert_false(r.ended.has_report);
     assert_int_equal(r.ended.init_status, 9);
-    assert_string_equal(r.out, "up\n");
+    assert_string_equal(r.out, "");
 }
 
 static void cpu_limit_counts_all_processes(void **state)
