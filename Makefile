@@ -188,7 +188,7 @@ fault: ## kill, starve and cut off the fleet and see that no job is lost
 	@deploy/build/deps.sh fault
 	@deploy/build/librdkafka.sh
 	@deploy/build/kafka.sh
-	@$(MAKE) build tests
+	@$(MAKE) build tests build/fault/clock.so
 	@$(PYTHON) tests/run.py fault
 
 .PHONY: soak
@@ -352,6 +352,12 @@ $(PROBES): build/probe/%: tests/probe/%.c $(wildcard tests/probe/*.h)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -static $< -o $@
+
+# Preloaded into workers whose clock is to jump.
+build/fault/clock.so: tests/fault/clock.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -fPIC -shared $< -o $@
 
 # What bench runs: an ordinary program, linked dynamically.
 build/bench/noop: tests/bench/noop.c

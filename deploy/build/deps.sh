@@ -58,7 +58,6 @@ maven|maven|mvn|fetches Kafka
 fault|python3-confluent-kafka|dpkg|sends and reads while faults happen
 fault|iproute2|ip|networks that can be cut
 fault|iptables|iptables|cuts them
-fault|libfaketime|dpkg|clocks that jump
 vm|qemu-system-x86|qemu-system-x86_64|a machine with another kernel
 vm|busybox-static|busybox|what that machine starts with
 vm|cpio|cpio|packs it

@@ -150,14 +150,16 @@ def few_files(run, rnd, seconds=2, spare=0):
             limit_files(pid, before)
 
 
-def clock(run, rnd, jump_s=3600):
-    """The worker's clock of the day jumps, and back; no other clock does."""
+def clock(run, rnd, jump_s=3600, seconds=6):
+    """The worker's clock of the day jumps, and back later than the group
+    would wait for it; no other clock does."""
     with one_worker(run, rnd) as worker:
         if not worker:
             return
-        run.set_clock(worker, rnd.choice([-1, 1]) * jump_s)
+        jump_s *= rnd.choice([-1, 1])
         with run.fault("clock", worker=worker.name, jump_s=jump_s):
-            time.sleep(2)
+            run.set_clock(worker, jump_s)
+            time.sleep(seconds)
             run.set_clock(worker, 0)
 
 
@@ -205,21 +207,26 @@ def leader_of_group(run):
 
 def broker(run, rnd, which="one", how="kill", down_s=2):
     """kill, end (SIGTERM) or pause of one node, of the group's coordinator,
-    or of all; started again after a while."""
-    nodes = sorted(run.kafka.nodes)
-    if which == "one":
-        nodes = [rnd.choice(nodes)]
-    elif which == "coordinator":
-        nodes = [leader_of_group(run)]
-    with run.fault("broker-" + how, nodes=nodes):
-        if how == "pause":
-            run.kafka.pause(*nodes)
-            time.sleep(down_s)
-            run.kafka.resume(*nodes)
-            return
-        (run.kafka.kill if how == "kill" else run.kafka.end)(*nodes)
+    or of all; started again after a while. One such fault at a time."""
+    with run.brokers_busy:
+        nodes = sorted(run.kafka.nodes)
+        if which == "one":
+            nodes = [rnd.choice(nodes)]
+        elif which == "coordinator":
+            nodes = [leader_of_group(run)]
+        with run.fault("broker-" + how, nodes=nodes):
+            stop_for(run, nodes, how, down_s)
+
+
+def stop_for(run, nodes, how, down_s):
+    if how == "pause":
+        run.kafka.pause(*nodes)
         time.sleep(down_s)
-        spawned(run.kafka.start, *nodes)
+        run.kafka.resume(*nodes)
+        return
+    (run.kafka.kill if how == "kill" else run.kafka.end)(*nodes)
+    time.sleep(down_s)
+    spawned(run.kafka.start, *nodes)
 
 
 def too_few_copies(run, rnd, down_s=3):

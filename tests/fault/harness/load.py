@@ -74,6 +74,12 @@ def with_oversize(name, n):
     return mixed(name, n)
 
 
+def stormy(name, n):
+    if n % 100 == 50:
+        return None, poison_bytes(n // 100), None
+    return with_oversize(name, n) if n % 100 == 25 else mixed(name, n)
+
+
 class Load(threading.Thread):
     """Sends `count` jobs at `rate` a second; copies: how often each."""
 
