@@ -89,6 +89,46 @@ static void removes_the_dead_of_its_namespace(void **state)
     cgroup_close(&groups);
 }
 
+/* Killed, and nobody has waited for it yet: where the first process of the
+ * system is slow at that, or never does, it would be alive for ever. */
+static void removes_the_dead_nobody_waited_for(void **state)
+{
+    char zombie[96];
+    char path[64];
+    char stat[1024];
+    unsigned long long ticks = 0;
+    siginfo_t info;
+    struct cgroups later;
+
+    (void)state;
+    if (cgroup_open(&groups, "/sys/fs/cgroup", "auto", PARENT, &e) < 0 ||
+        groups.version == CGROUP_NONE) {
+        skip(); /* no writable hierarchy here */
+    }
+    pid_t pid = proc_clone(0, -1, NULL);
+    if (pid == 0) {
+        _exit(0);
+    }
+    assert_return_code(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    assert_true(fd_read_small(AT_FDCWD, path, stat, sizeof(stat)) > 0);
+    assert_int_equal(sscanf(strrchr(stat, ')') + 1,
+                            " Z %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u "
+                            "%*u %*d %*d %*d %*d %*d %*d %llu",
+                            &ticks),
+                     1);
+    (void)snprintf(zombie, sizeof(zombie), "w%d-%llu-%llu", (int)pid, ticks,
+                   pid_namespace());
+    make(zombie);
+    assert_int_equal(cgroup_open(&later, "/sys/fs/cgroup", "auto", PARENT, &e),
+                     0);
+    assert_true(ticks > 0);
+    assert_false(is_there(zombie));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    cgroup_close(&later);
+    cgroup_close(&groups);
+}
+
 #define MIB (UINT64_C(1) << 20)
 
 static const struct box_limits limits = {.memory_bytes = 256 * MIB,
@@ -362,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(removes_the_dead_of_its_namespace),
+        cmocka_unit_test(removes_the_dead_nobody_waited_for),
         cmocka_unit_test(counts_with_files_kept),
         cmocka_unit_test(counts_with_files_opened),
         cmocka_unit_test(reads_version_2),

@@ -41,11 +41,13 @@ const char *cgroup_version_name(enum cgroup_version version)
 }
 
 /* "w<pid>-<start time in ticks>-<pid namespace>": names a worker for ever, so
- * that a later one can tell whether it is still alive. */
+ * that a later one can tell whether it is still alive. 0 ticks: it is dead, and
+ * nobody has waited for it yet. */
 static int start_ticks(const char *pid, unsigned long long *out)
 {
     char path[64];
     char stat[1024];
+    char state = 0;
 
     (void)snprintf(path, sizeof(path), "/proc/%s/stat", pid);
     if (fd_read_small(AT_FDCWD, path, stat, sizeof(stat)) <= 0) {
@@ -53,10 +55,13 @@ static int start_ticks(const char *pid, unsigned long long *out)
     }
     char *at = strrchr(stat, ')'); /* the name may hold anything */
     if (!at || sscanf(at + 1,
-                      " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+                      " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
                       "%*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                      out) != 1) {
+                      &state, out) != 2) {
         return -1;
+    }
+    if (state == 'Z' || state == 'X') {
+        *out = 0;
     }
     return 0;
 }
