@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from fleet import TMPDIR, Tap, read_all, same  # noqa: E402
 from kafka import Cluster, missing  # noqa: E402
 from kafka_security import Security  # noqa: E402
-from one_worker import Worker, forkyard, make_topics  # noqa: E402
+from one_worker import Worker, forkyard, make_topics, until  # noqa: E402
 
 USERS = ("admin", "fleet", "app", "dashboard", "nobody")
 ROLES = {"worker": "fleet", "producer": "app", "reader": "dashboard"}
@@ -216,7 +216,7 @@ def command_line_takes_none(place):
 
 def is_calm(worker, kind, clients=4):
     """A line per client, and no more; it is there still."""
-    lines = worker.said("kafka trouble", f"kind={kind}")
+    lines = worker.said("kafka trouble", f"kind={kind}", "remedy=")
     same(0 < len(lines) <= clients, True, f"lines about {kind}: {lines}")
     same(worker.process.poll(), None, "exit code of the worker")
     total = worker.metric("forkyard_kafka_errors_total", error=kind)
@@ -332,9 +332,30 @@ def results_are_taken_away(place):
         got = place.result(place.scram("dashboard"), job_id)
         same(got["status"], "success", "the job of meanwhile")
         worker.wait_part("results", True)
-        finished = worker.metric("forkyard_jobs_finished_total",
-                                 queue="default", status="success")
-        same(finished, 1.0, "runs of the job")
+        sent = [record for record in
+                read_all(place.kafka.brokers, "forkyard.results")
+                if record.key.decode() == job_id]
+        same(len(sent), 1, "results of the job")
+
+
+def group_is_taken_away(place):
+    """While a job runs, which ends in peace; then the worker joins again."""
+    with place.worker(place.scram("fleet")) as worker:
+        worker.wait_part("consumer", True, "partitions")
+        _, job_id, _ = place.submit(place.scram("app"), "sleep 2; echo end")
+        until(lambda: worker.metric("forkyard_jobs_running") == 1, "it runs")
+        acl(place, "remove", "fleet", "Read", "--group", "forkyard")
+        worker.wait_words("kafka trouble", "client=jobs", "kind=group_right",
+                          "forkyard acls apply")
+        worker.wait_part("consumer", False, "forkyard acls apply")
+        got = place.result(place.scram("dashboard"), job_id)
+        same(got["stdout"], "end\n", "the job that ran")
+        is_calm(worker, "group_right")
+        acl(place, "add", "fleet", "Read", "--group", "forkyard")
+        worker.wait_part("consumer", True, "partitions", deadline_s=GRANT_S)
+        _, job_id, _ = place.submit(place.scram("app"))
+        got = place.result(place.scram("dashboard"), job_id)
+        same(got["status"], "success", "the next job")
 
 
 def no_right_at_all(place):
@@ -389,6 +410,7 @@ def main():
                 ("token for somebody else", stolen_token),
                 ("unknown topic", unknown_topic),
                 ("jobs are taken away", jobs_are_taken_away),
+                ("the group is taken away", group_is_taken_away),
                 ("results are taken away", results_are_taken_away),
                 ("no right at all", no_right_at_all)):
             tap.case(f"{name}: told, tried again, nothing lost", case, place)

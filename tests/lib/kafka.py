@@ -337,6 +337,12 @@ class Cluster:
         self.tool("TopicCommand", "--create", "--topic", name,
                   "--partitions", str(partitions), *words)
 
+    def produce(self, topic, value):
+        """One record without a key."""
+        subprocess.run(["kcat", "-P", "-b", self.brokers, "-t", topic, "-D",
+                        "end-of-no-record"], input=value, check=True,
+                       timeout=START_DEADLINE_S)
+
     def delete_topic(self, name):
         self.tool("TopicCommand", "--delete", "--topic", name)
 

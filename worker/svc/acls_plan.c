@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "svc/kafka_conf.h"
 
-#define ANSWER_TIMEOUT_MS 30000
+#define ANSWER_TIMEOUT_MS 10000
 #define ANY_HOST          "*"
 
 static const struct kafka_conf_row rows_none[] = {{NULL, NULL}};

@@ -23,26 +23,38 @@ struct kafka_ends {
     uint64_t asked_ms; /* 0: never */
 };
 
-struct kafka_ends *kafka_ends_new(rd_kafka_t *rk, struct kafka_parts *parts,
-                                  struct kafka_wake *wake)
+struct kafka_ends *kafka_ends_new(struct kafka_parts *parts)
 {
     struct kafka_ends *ends = xcalloc(1, sizeof(*ends));
 
-    ends->rk = rk;
     ends->parts = parts;
     ends->troubles.client = "jobs";
-    ends->queue = rd_kafka_queue_new(rk);
-    kafka_wake_watch(wake, ends->queue);
     return ends;
 }
 
 void kafka_ends_free(struct kafka_ends *ends)
 {
-    if (ends) {
+    free(ends);
+}
+
+void kafka_ends_attach(struct kafka_ends *ends, rd_kafka_t *rk,
+                       struct kafka_wake *wake)
+{
+    ends->rk = rk;
+    ends->queue = rd_kafka_queue_new(rk);
+    kafka_wake_watch(wake, ends->queue);
+}
+
+void kafka_ends_detach(struct kafka_ends *ends)
+{
+    if (ends->queue) {
         kafka_wake_unwatch(ends->queue);
         rd_kafka_queue_destroy(ends->queue);
-        free(ends);
     }
+    ends->queue = NULL;
+    ends->rk = NULL;
+    ends->is_asking = false;
+    ends->is_asking_topics = false;
 }
 
 /* ---- asking ------------------------------------------------------------- */
@@ -137,9 +149,7 @@ static void unreachable(struct kafka_ends *ends, rd_kafka_resp_err_t error,
 void kafka_ends_error(struct kafka_ends *ends, rd_kafka_resp_err_t code,
                       const char *text)
 {
-    if (!ends) {
-        kafka_conf_log_error(code, text);
-    } else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         unreachable(ends, code, text);
     } else {
         kafka_trouble_note(&ends->troubles, code, text);
@@ -148,10 +158,9 @@ void kafka_ends_error(struct kafka_ends *ends, rd_kafka_resp_err_t code,
 
 void kafka_ends_joined(struct kafka_ends *ends)
 {
-    if (ends) {
-        kafka_trouble_over(&ends->troubles, KAFKA_TROUBLE_GROUP_RIGHT);
-        kafka_trouble_over(&ends->troubles, KAFKA_TROUBLE_TOO_OLD);
-    }
+    kafka_trouble_over(&ends->troubles, KAFKA_TROUBLE_GROUP_RIGHT);
+    kafka_trouble_over(&ends->troubles, KAFKA_TROUBLE_TOO_OLD);
+    kafka_trouble_over(&ends->troubles, KAFKA_TROUBLE_OTHER);
 }
 
 const struct kafka_trouble *kafka_ends_troubles(const struct kafka_ends *ends)
@@ -307,7 +316,7 @@ void kafka_ends_serve(struct kafka_ends *ends, uint64_t now_ms)
 {
     rd_kafka_event_t *event = NULL;
 
-    if (!ends) {
+    if (!ends->queue) {
         return;
     }
     while ((event = rd_kafka_queue_poll(ends->queue, 0)) != NULL) {

@@ -27,15 +27,19 @@ struct kafka_ends_state {
 
 struct kafka_ends;
 
-/* Borrows both; wake is rung when there is an answer. */
-struct kafka_ends *kafka_ends_new(rd_kafka_t *rk, struct kafka_parts *parts,
-                                  struct kafka_wake *wake);
-/* Before the client is destroyed. Accepts NULL. */
-void kafka_ends_free(struct kafka_ends *ends);
+/* Borrows. */
+struct kafka_ends *kafka_ends_new(struct kafka_parts *parts);
+void kafka_ends_free(struct kafka_ends *ends); /* accepts NULL */
+/* Of a client, which is asked from now on; wake is rung when there is an
+ * answer. What is known, and was complained of, stays from client to client. */
+void kafka_ends_attach(struct kafka_ends *ends, rd_kafka_t *rk,
+                       struct kafka_wake *wake);
+/* Before the client is destroyed. */
+void kafka_ends_detach(struct kafka_ends *ends);
 /* On every wake-up and now and then: takes answers, and asks again when it is
  * time to. */
 void kafka_ends_serve(struct kafka_ends *ends, uint64_t now_ms);
-/* What the client, or an answer to it, complains of. ends NULL: not yet. */
+/* What the client, or an answer to it, complains of. */
 void kafka_ends_error(struct kafka_ends *ends, rd_kafka_resp_err_t code,
                       const char *text);
 /* The group has given us something: it lets us in. */

@@ -27,8 +27,12 @@
 /* The main queue is served at least this often even if a wake-up were lost:
  * past max.poll.interval.ms the group would throw us out. */
 #define TICK_MS 500
+/* Between a failure for good and the next client; doubled each time. */
+#define RENEW_FIRST_MS 1000
+#define RENEW_MAX_MS   10000
 
 struct kafka_in {
+    const struct config *config;
     rd_kafka_t *rk;
     struct kafka_wake *wake;
     rd_kafka_queue_t *main_queue;
@@ -42,6 +46,8 @@ struct kafka_in {
     struct kafka_ends *ends;
     struct kafka_in_counts counts;
     size_t loans;
+    uint64_t renew_ms;    /* to wait next time */
+    uint64_t renew_at_ms; /* 0: the client is well */
     bool is_paused;
     bool is_committing;
     bool has_failed;
@@ -58,14 +64,30 @@ static void fail(struct kafka_in *in, enum err_kind kind, const char *text)
     }
 }
 
+/* The client has given up for good: the group does not let it in any more, or
+ * the broker is too old for its protocol. A new one gets another answer, one
+ * day; jobs that run end meanwhile, and their results go out. */
+static void renew_later(struct kafka_in *in)
+{
+    if (in->renew_at_ms == 0) {
+        in->renew_at_ms = clock_mono_ms() + in->renew_ms;
+        in->renew_ms *= 2;
+        if (in->renew_ms > RENEW_MAX_MS) {
+            in->renew_ms = RENEW_MAX_MS;
+        }
+    }
+}
+
 static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 {
     struct kafka_in *in = opaque;
     char why[256];
 
+    (void)rk;
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
-        (void)rd_kafka_fatal_error(rk, why, sizeof(why));
-        fail(in, ERR_SYSTEM, why);
+        kafka_ends_error(in->ends,
+                         rd_kafka_fatal_error(in->rk, why, sizeof(why)), why);
+        renew_later(in);
         return;
     }
     kafka_ends_error(in->ends, (rd_kafka_resp_err_t)code, text);
@@ -185,7 +207,6 @@ static void say_assigned(struct kafka_in *in, char change, int count)
 {
     log_debug("assignment", "change=%c%d partitions=%zu", change, count,
               in->parts.count);
-    kafka_ends_joined(in->ends);
     in->callbacks.on_assigned(in->parts.count, in->callbacks.arg);
 }
 
@@ -202,6 +223,8 @@ static void on_start_known(rd_kafka_topic_partition_list_t *committed,
     }
     take_partitions(in, list);
     rd_kafka_topic_partition_list_destroy(list);
+    kafka_ends_joined(in->ends);
+    in->renew_ms = RENEW_FIRST_MS;
     say_assigned(in, '+', committed->cnt);
 }
 
@@ -271,7 +294,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 static void on_main_error(struct kafka_in *in, const rd_kafka_message_t *m)
 {
     /* A topic not created yet is looked for again by itself. */
-    kafka_ends_error(in->ends, m->err, rd_kafka_message_errstr(m));
+    on_error(in->rk, m->err, rd_kafka_message_errstr(m), in);
 }
 
 /* Rebalances and errors; also what tells the group that we are alive. */
@@ -305,14 +328,23 @@ static void on_wake(void *arg)
     }
 }
 
+static void renew(struct kafka_in *in);
+
 static void on_tick(uv_timer_t *timer)
 {
     struct kafka_in *in = timer->data;
 
+    if (!in->rk) {
+        return; /* has failed, and was told so */
+    }
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
     kafka_start_tick(in->start);
     kafka_ends_serve(in->ends, clock_mono_ms());
+    if (in->renew_at_ms > 0 && clock_mono_ms() >= in->renew_at_ms &&
+        in->loans == 0) {
+        renew(in);
+    }
 }
 
 /* --- records ------------------------------------------------------------- */
@@ -322,7 +354,8 @@ int kafka_in_take(struct kafka_in *in, struct kafka_in_msg *out)
     struct kafka_loan *loan = NULL;
     const rd_kafka_message_t *m = NULL;
 
-    loan = in->is_paused ? NULL : kafka_parts_take(&in->parts);
+    loan = in->is_paused || in->renew_at_ms > 0 ? NULL
+                                                : kafka_parts_take(&in->parts);
     if (!loan) {
         return 0;
     }
@@ -401,8 +434,8 @@ bool kafka_in_is_member(const struct kafka_in *in)
     rd_kafka_consumer_group_metadata_t *group = NULL;
     bool is_member = false;
 
-    if (in->parts.count > 0) {
-        return true;
+    if (in->parts.count > 0 || !in->rk) {
+        return in->rk != NULL;
     }
     /* Asks librdkafka's own thread, which waits for nobody. */
     group = rd_kafka_consumer_group_metadata(in->rk);
@@ -477,6 +510,22 @@ static void close_queue(rd_kafka_queue_t *queue)
     }
 }
 
+/* Frees what belongs to the client, and it; the lanes and the wake stay. */
+static void close_client(struct kafka_in *in)
+{
+    kafka_ends_detach(in->ends);
+    kafka_parts_remove_all(&in->parts);
+    close_queue(in->main_queue);
+    close_queue(in->commit_queue);
+    kafka_start_close(in->start);
+    kafka_conf_destroy(in->rk);
+    in->main_queue = NULL;
+    in->commit_queue = NULL;
+    in->start = NULL;
+    in->rk = NULL;
+    in->is_committing = false;
+}
+
 void kafka_in_close(struct kafka_in *in)
 {
     if (!in) {
@@ -496,12 +545,9 @@ void kafka_in_close(struct kafka_in *in)
             leave_group(in);
         }
     }
+    close_client(in);
     kafka_ends_free(in->ends);
     kafka_parts_free(&in->parts);
-    close_queue(in->main_queue);
-    close_queue(in->commit_queue);
-    kafka_start_close(in->start);
-    kafka_conf_destroy(in->rk);
     kafka_wake_close(in->wake);
     free(in);
 }
@@ -538,14 +584,12 @@ static uv_timer_t *start_timer(struct kafka_in *in, uv_loop_t *loop,
     return timer;
 }
 
-static int open_client(struct kafka_in *in, const struct config *config,
-                       uv_loop_t *loop, struct err *e)
+static int open_client(struct kafka_in *in, struct err *e)
 {
+    const struct config *config = in->config;
     rd_kafka_conf_t *conf = NULL;
 
-    if (kafka_parts_init(&in->parts, config, e) < 0 ||
-        kafka_wake_open(loop, on_wake, in, &in->wake, e) < 0 ||
-        kafka_in_conf(config, &conf, e) < 0) {
+    if (kafka_in_conf(config, &conf, e) < 0) {
         return -1;
     }
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
@@ -566,8 +610,21 @@ static int open_client(struct kafka_in *in, const struct config *config,
     }
     in->main_queue = rd_kafka_queue_get_consumer(in->rk);
     kafka_wake_watch(in->wake, in->main_queue);
-    in->ends = kafka_ends_new(in->rk, &in->parts, in->wake);
+    kafka_ends_attach(in->ends, in->rk, in->wake);
     return 0;
+}
+
+static void renew(struct kafka_in *in)
+{
+    struct err e = {0};
+
+    close_client(in);
+    in->renew_at_ms = 0;
+    if (open_client(in, &e) < 0) {
+        fail(in, e.kind, e.msg); /* not with settings that were good before */
+        return;
+    }
+    log_info("kafka consumer made anew", NULL);
 }
 
 int kafka_in_open(const struct config *config, uv_loop_t *loop,
@@ -576,8 +633,13 @@ int kafka_in_open(const struct config *config, uv_loop_t *loop,
 {
     struct kafka_in *in = xcalloc(1, sizeof(*in));
 
+    in->config = config;
     in->callbacks = *callbacks;
-    if (open_client(in, config, loop, e) < 0) {
+    in->renew_ms = RENEW_FIRST_MS;
+    in->ends = kafka_ends_new(&in->parts);
+    if (kafka_parts_init(&in->parts, config, e) < 0 ||
+        kafka_wake_open(loop, on_wake, in, &in->wake, e) < 0 ||
+        open_client(in, e) < 0) {
         kafka_in_close(in);
         return -1;
     }

@@ -9,8 +9,9 @@
  * offset passes only finished messages.
  *
  * Failures: a lost partition is never committed; a message of an assignment
- * that has ended is forgotten by kafka_in_done(). A fatal client error is
- * reported once by on_fatal.
+ * that has ended is forgotten by kafka_in_done(). A client that has failed for
+ * good is made anew when all messages have been given back, with backoff: see
+ * kafka_in_troubles(). What cannot be mended is reported once by on_fatal.
  *
  * On close: commits what is done, leaves the group, frees everything. All
  * messages must have been given back with kafka_in_done/_drop before.

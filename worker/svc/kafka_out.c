@@ -61,8 +61,17 @@ struct waiter {
         "partitioner", "murmur2_random"                                        \
     }
 
+/* A topic that is missing is told soon, and one that was made, or may be
+ * written again, is found soon: by default that is 30 s and 5 min. */
+#define TOPICS                                                                 \
+    {"topic.metadata.propagation.max.ms", "5000"},                             \
+    {                                                                          \
+        "topic.metadata.refresh.interval.ms", "10000"                          \
+    }
+
 static const struct kafka_conf_row reliable_rows[] = {
     PARTITIONER,
+    TOPICS,
     {"enable.idempotence", "true"},
     {"acks", "all"},
     {"linger.ms", "0"},
@@ -73,6 +82,7 @@ static const struct kafka_conf_row reliable_rows[] = {
 
 static const struct kafka_conf_row batched_rows[] = {
     PARTITIONER,
+    TOPICS,
     {"enable.idempotence", "true"},
     {"acks", "all"},
     {"linger.ms", "10"},
@@ -85,6 +95,7 @@ static const struct kafka_conf_row batched_rows[] = {
 
 static const struct kafka_conf_row fast_rows[] = {
     PARTITIONER,
+    TOPICS,
     {"acks", "1"},
     {"linger.ms", "50"},
     {"compression.type", "lz4"},
@@ -417,6 +428,7 @@ static void renew(struct kafka_out *out)
     }
     if (make_client(out, &rk, &e) < 0) {
         log_error("no new kafka producer", "error=%s", e.msg);
+        out->renew_at_ms = clock_mono_ms() + RENEW_MAX_MS;
         kafka_wake_after(out->wake, RENEW_MAX_MS);
         return;
     }
@@ -428,18 +440,31 @@ static void renew(struct kafka_out *out)
     watch(out);
 }
 
-static void on_wake(void *arg)
+/* What is due, or when it will be: a timer may be early by the clock. */
+static void look_after(struct kafka_out *out)
 {
-    struct kafka_out *out = arg;
+    uint64_t due_ms = out->is_renewing ? out->renew_at_ms : out->trial_end_ms;
     uint64_t now_ms = clock_mono_ms();
 
-    (void)rd_kafka_poll(out->rk, 0);
-    if (out->is_renewing && now_ms >= out->renew_at_ms) {
+    if (due_ms == 0) {
+        return;
+    }
+    if (now_ms < due_ms) {
+        kafka_wake_after(out->wake, due_ms - now_ms);
+    } else if (out->is_renewing) {
         renew(out);
-    } else if (out->trial_end_ms > 0 && now_ms >= out->trial_end_ms) {
+    } else {
         out->trial_end_ms = 0;
         kafka_trouble_over(&out->troubles, KAFKA_TROUBLE_CLUSTER_RIGHT);
     }
+}
+
+static void on_wake(void *arg)
+{
+    struct kafka_out *out = arg;
+
+    (void)rd_kafka_poll(out->rk, 0);
+    look_after(out);
 }
 
 static int open_client(struct kafka_out *out, uv_loop_t *loop, struct err *e)
