@@ -17,18 +17,20 @@
 #define MAPS_MAX_BYTES (1u << 20)
 
 #ifndef FORKYARD_SANITIZED
-/* A library, and not one that every child needs. The program itself has no
- * ".so" in its name, nor has memory without a file. */
+/* A library, and not one that every child needs. The name alone counts: the
+ * program may stand in a directory of any name. */
 static bool is_dropped(const char *path)
 {
-    static const char *const needed[] = {"/libc.so", "/libc-", "/ld-",
-                                         "/libpthread", "/ld.so"};
+    static const char *const needed[] = {"libc.so", "libc-", "ld-",
+                                         "libpthread", "ld.so"};
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
 
-    if (!strstr(path, ".so")) {
+    if (!strstr(name, ".so")) {
         return false;
     }
     for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-        if (strstr(path, needed[i])) {
+        if (!strncmp(name, needed[i], strlen(needed[i]))) {
             return false;
         }
     }
