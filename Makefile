@@ -23,7 +23,6 @@ datadir ?= $(PREFIX)/share
 FUZZ_SECONDS ?= 60
 SOAK_JOBS ?= 300000
 SOAK_SEED ?= 1
-SOAK_RATE ?= 150
 VARIANT ?=
 B := build$(if $(VARIANT),/$(VARIANT))
 ifeq ($(VARIANT),fuzz)
@@ -197,8 +196,8 @@ soak: ## the same all at once for an hour or so (SOAK_JOBS=300000)
 	@deploy/build/librdkafka.sh
 	@deploy/build/kafka.sh
 	@$(MAKE) build
-	@$(PYTHON) tests/fault/run.py storm --jobs $(SOAK_JOBS) \
-		--seed $(SOAK_SEED) --rate $(SOAK_RATE)
+	@$(PYTHON) tests/fault/run.py soak --jobs $(SOAK_JOBS) \
+		--seed $(SOAK_SEED)
 
 .PHONY: kafka
 kafka: ## fetch Apache Kafka, for the tests and for dev --kafka local

@@ -19,6 +19,10 @@ from collections import Counter, defaultdict
 
 SHOWN = 10  # of each kind of violation
 FOREVER = float("inf")
+# Faults that keep results from the broker, and how long a worker that is
+# asked to end waits for it.
+AWAY = ("broker-", "cut", "slow", "min-isr", "disk-full")
+DRAIN_S = 15
 
 
 # ---- a commit's metadata ---------------------------------------------------
@@ -220,6 +224,12 @@ class History:
     def forged(self):
         return {row for f in self.faults.values() for row in f.forged}
 
+    def was_kept_from_draining(self, line):
+        """It had results that no broker took, and says so by status 1."""
+        return line["code"] == 1 and any(
+            f.kind.startswith(AWAY) for f in
+            self.touching(line["t"] - DRAIN_S, line["t"]))
+
     def is_executed(self, job):
         """Does it run in a box, as far as the sender knows?"""
         return job.want is None or job.want[0] != "validation_error"
@@ -404,7 +414,8 @@ def check_leaks(h):
     for line in h.exits:
         if line["asked"] == "none":
             yield f"worker {line['worker']} ended by itself: {line['code']}"
-        elif line["asked"] == "term" and line["code"] != 0:
+        elif line["asked"] == "term" and line["code"] != 0 and \
+                not h.was_kept_from_draining(line):
             yield f"worker {line['worker']} asked to end: {line['code']}"
     if h.left is None:
         yield "nobody looked at what is left"

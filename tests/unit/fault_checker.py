@@ -296,6 +296,12 @@ def offsets_deleted(lines):
     lines.sort(key=lambda line: line["t"])
 
 
+def drained_without_broker(lines):
+    lines += [{"e": "fault", "t": 109.9, "id": 2, "kind": "broker-kill"},
+              {"e": "healed", "t": 112, "id": 2}]
+    of(lines, "exit", t=111).update(code=1)
+
+
 def refused_without_start(lines):
     lines += [ack(100.7, 6, "f", ("validation_error", None)),
               result(102.3, "f", 6, status="validation_error", out=None),
@@ -313,6 +319,7 @@ HARMLESS = [
     ("a status that the fault may give", allowed),
     ("a finished set as bitmap", set_as_bitmap),
     ("a tombstone among the commits", offsets_deleted),
+    ("a drain that no broker lets end well", drained_without_broker),
     ("a refused job, which is never started", refused_without_start),
 ]
 

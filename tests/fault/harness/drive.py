@@ -193,10 +193,15 @@ class Run:
                     "LD_PRELOAD": str(CLOCK),
                     "FAULT_CLOCK": str(self.clock_of(worker))}
 
-    def make_load(self, kind, count, rate, prefix, copies=1):
+    def make_load(self, kind, count, rate, prefix, copies=1, may_send=None):
         return Load(self.recorder, self.kafka.brokers,
                     self.topic("jobs.default"), kind, count, rate, prefix,
-                    copies)
+                    copies, may_send)
+
+    def is_keeping_up(self):
+        """Fewer jobs wait than the row lets."""
+        return len(self.load.acked) - len(self.tails.finished) - \
+            len(self.tails.buried) < self.row.ahead
 
     # ---- the run
 
@@ -275,8 +280,9 @@ class Run:
         self.workers.note_resources("before", 0)
 
     def go(self):
-        self.load = self.make_load(self.row.kind, self.jobs, self.rate, "j-",
-                                   self.row.copies)
+        self.load = self.make_load(
+            self.row.kind, self.jobs, self.rate, "j-", self.row.copies,
+            self.is_keeping_up if self.row.ahead else None)
         self.load.start()
         lanes = [threading.Thread(target=self.follow, args=(i, plan),
                                   daemon=True)

@@ -10,6 +10,7 @@ import confluent_kafka
 import msgpack
 
 SEND_TIMEOUT_MS = 120000
+WAIT_S = 0.05
 
 
 def shell(name, code, status="success", out=None, **more):
@@ -81,10 +82,11 @@ def stormy(name, n):
 
 
 class Load(threading.Thread):
-    """Sends `count` jobs at `rate` a second; copies: how often each."""
+    """Sends `count` jobs at `rate` a second; copies: how often each. may_send
+    is asked before each: more slowly, when the fleet does not keep up."""
 
     def __init__(self, recorder, brokers, topic, kind, count, rate,
-                 prefix, copies=1):
+                 prefix, copies=1, may_send=None):
         super().__init__(daemon=True)
         self.recorder = recorder
         self.brokers = brokers
@@ -94,6 +96,7 @@ class Load(threading.Thread):
         self.rate = rate
         self.prefix = prefix
         self.copies = copies
+        self.may_send = may_send or (lambda: True)
         self.acked = set()  # names, and (partition, offset) of poison
         self.last = {}  # partition: highest offset acknowledged
         self.unanswered = {}  # number: name
@@ -111,9 +114,13 @@ class Load(threading.Thread):
         })
 
     def run(self):
-        began = time.monotonic()
+        due = time.monotonic()
         for n in range(self.count):
-            self.poll_until(began + n / self.rate)
+            self.poll_until(due)
+            while not self.may_send():
+                self.poll_until(time.monotonic() + WAIT_S)
+                due = time.monotonic()
+            due += 1 / self.rate
             self.send(n)
         while self.unanswered:
             self.poll(0.1)

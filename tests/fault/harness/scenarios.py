@@ -31,6 +31,7 @@ class Row:
     kind: object = load.mixed
     jobs: int = 600
     rate: int = 100      # a second: fewer than the fleet can do
+    ahead: int = 0       # or as many as keep so many waiting; 0: as they come
     copies: int = 1
     bound_s: float = 20  # from a fault's end to all finished that was accepted
     stall_s: float = 12  # without a result while jobs wait
@@ -50,6 +51,10 @@ def plan(fault, first=1.5, every=0, **args):
 
 KILLED = "all finished within session timeout + drain; no commit passes an " \
          "unfinished job; nothing left"
+
+STORM = [plan("kill", 2, 6), plan("restart", 4, 14),
+         plan("pause", 9, 45, seconds=7),
+         plan("cut", 20, 60, way="any", seconds=7), plan("slow", 35, 120)]
 
 ROWS = [
     Row("calm", "every job once, no hidden duplicate", [], faults_least=0,
@@ -133,15 +138,19 @@ ROWS = [
         [plan("kill", 1, 2)], copies=3, jobs=300, rate=40),
     Row("slow-reader", "nothing", [plan("slow-reader", 1, 10, seconds=5)],
         stall_s=12, bound_s=25),
-    Row("storm", "all of it, for long: no violation",
-        [plan("kill", 2, 6), plan("restart", 4, 14),
-         plan("pause", 9, 45, seconds=7),
-         plan("cut", 20, 60, way="any", seconds=7), plan("slow", 35, 120),
-         plan("broker", 30, 90), plan("broker", 60, 150, how="end"),
+    Row("storm", "all of it on three nodes, for long: no violation",
+        [*STORM, plan("broker", 30, 90), plan("broker", 60, 150, how="end"),
          plan("broker", 75, 300, how="pause", down_s=8),
          plan("broker", 45, 400, which="coordinator", down_s=4),
          plan("broker", 100, 900, which="all", down_s=4)],
-        nodes=3, workers=4, partitions=16, jobs=20000, rate=150,
+        nodes=3, workers=4, partitions=16, jobs=20000, rate=300, ahead=600,
+        kind=load.stormy, settings={"job.max_bytes": "64KiB"},
+        has_wires=True, stall_s=60, bound_s=90, faults_least=3,
+        is_brief=False),
+    Row("soak", "the same on one node, for longer: no violation",
+        [*STORM, plan("broker", 70, 200, which="all"),
+         plan("broker", 150, 200, which="all", how="end")],
+        workers=4, partitions=16, jobs=20000, rate=400, ahead=600,
         kind=load.stormy, settings={"job.max_bytes": "64KiB"},
         has_wires=True, stall_s=60, bound_s=90, faults_least=3,
         is_brief=False),
