@@ -150,7 +150,7 @@ ROWS = [
     Row("soak", "the same on one node, for longer: no violation",
         [*STORM, plan("broker", 70, 200, which="all"),
          plan("broker", 150, 200, which="all", how="end")],
-        workers=4, partitions=16, jobs=20000, rate=400, ahead=600,
+        workers=4, partitions=16, jobs=20000, rate=500, ahead=4000,
         kind=load.stormy, settings={"job.max_bytes": "64KiB"},
         has_wires=True, stall_s=60, bound_s=90, faults_least=3,
         is_brief=False),
