@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # kafka_artifacts.sh - deploy/build/kafka.sh takes what it pinned and nothing
 # else. With a Maven and a Java that are ours: no network is needed.
+# shellcheck disable=SC2317 # the cases are called by name
 set -euo pipefail
 # shellcheck source=tests/lib/tap.sh
 . "$TEST_ROOT/tests/lib/tap.sh"
