@@ -79,6 +79,7 @@ def broker_comes_late(kafka):
         submit(kafka, {"job_id": job_id, "code": "echo late"})
         same(result_of(kafka, job_id)["status"], "success", "result")
         is_calm(worker, "unreachable")
+        same(worker.stop(), 0, "exit code of the worker")
 
 
 def result_is_too_large(kafka):
@@ -94,6 +95,7 @@ def result_is_too_large(kafka):
                           "max.message.bytes")
         is_calm(worker, "too_large")
         worker.wait_part("results", True)
+        same(worker.stop(), 0, "exit code of the worker")
 
 
 def job_is_too_large(kafka):
@@ -102,9 +104,10 @@ def job_is_too_large(kafka):
                                "code": ": " + "x" * 2 * SMALL})
     same((code, "too large" in err), (1, True), f"submit ({err})")
     job_id = name()
-    with worker_of(kafka):
+    with worker_of(kafka) as worker:
         submit(kafka, {"job_id": job_id, "code": "echo next"})
         same(result_of(kafka, job_id)["stdout"], "next\n", "the next job")
+        same(worker.stop(), 0, "exit code of the worker")
 
 
 def metadata_is_refused(kafka):
@@ -123,6 +126,7 @@ def metadata_is_refused(kafka):
         until(lambda: worker.metric(
             "forkyard_consumer_commits_total", outcome="ok") > 0, "a commit")
         until(lambda: lag_of(kafka) == 0, "all is committed")
+        same(worker.stop(), 0, "exit code of the worker")
 
 
 def lag_of(kafka):

@@ -201,6 +201,7 @@ def secrets_stay_secret(place):
                      "secret in a command line")
                 _, out, err = forkyard(["check"], settings)
                 same(secret in out + err, False, "secret in check")
+            same(worker.stop(), 0, "exit code of the worker")
 
 
 def command_line_takes_none(place):
@@ -315,6 +316,7 @@ def jobs_are_taken_away(place):
         same(got["status"], "success", "the job of meanwhile")
         worker.wait_words("kafka trouble is over", "client=jobs",
                           "kind=topic_right")
+        same(worker.stop(), 0, "exit code of the worker")
 
 
 def results_are_taken_away(place):
@@ -336,6 +338,7 @@ def results_are_taken_away(place):
                 read_all(place.kafka.brokers, "forkyard.results")
                 if record.key.decode() == job_id]
         same(len(sent), 1, "results of the job")
+        same(worker.stop(), 0, "exit code of the worker")
 
 
 def group_is_taken_away(place):
@@ -356,6 +359,31 @@ def group_is_taken_away(place):
         _, job_id, _ = place.submit(place.scram("app"))
         got = place.result(place.scram("dashboard"), job_id)
         same(got["status"], "success", "the next job")
+        same(worker.stop(), 0, "exit code of the worker")
+
+
+def audit_is_taken_away(place):
+    """What cannot be recorded is not run: jobs wait until it can."""
+    with place.worker(place.scram("fleet")) as worker:
+        worker.wait_part("consumer", True, "partitions")
+        acl(place, "remove", "fleet", "Write", "--topic", "forkyard.audit")
+        _, first, _ = place.submit(place.scram("app"))
+        worker.wait_words("kafka trouble", "client=audit", "kind=topic_right",
+                          "forkyard acls apply")
+        worker.wait_part("results", False, "forkyard.audit")
+        _, second, _ = place.submit(place.scram("app"))
+        until(lambda: worker.metric("forkyard_consumer_fetched") > 0,
+              "the second job is here")
+        taken = worker.metric("messaging_client_consumed_messages_total",
+                              queue="default")
+        same(taken, 1.0, "jobs taken")
+        is_calm(worker, "topic_right")
+        acl(place, "add", "fleet", "Write", "--topic", "forkyard.audit")
+        for job_id in (first, second):
+            got = place.result(place.scram("dashboard"), job_id)
+            same(got["status"], "success", "result")
+        worker.wait_part("results", True)
+        same(worker.stop(), 0, "exit code of the worker")
 
 
 def no_right_at_all(place):
@@ -412,6 +440,7 @@ def main():
                 ("jobs are taken away", jobs_are_taken_away),
                 ("the group is taken away", group_is_taken_away),
                 ("results are taken away", results_are_taken_away),
+                ("the audit is taken away", audit_is_taken_away),
                 ("no right at all", no_right_at_all)):
             tap.case(f"{name}: told, tried again, nothing lost", case, place)
         tap.case("who may not grant is told", only_some_may_grant, place)

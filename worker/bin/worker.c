@@ -138,9 +138,8 @@ static void on_health(uv_timer_t *timer)
 {
     struct engine *g = timer->data;
 
-    if (health_measure(g->health)) {
-        pipeline_pump(g->pipeline);
-    }
+    (void)health_measure(g->health);
+    pipeline_pump(g->pipeline); /* what kept it from jobs may be over */
     monitor_look(g->monitor);
 }
 

@@ -25,6 +25,11 @@ void kafka_wake_unwatch(rd_kafka_queue_t *queue)
     (void)queue;
 }
 
+void kafka_wake_fire(struct kafka_wake *wake)
+{
+    (void)wake;
+}
+
 void kafka_wake_after(struct kafka_wake *wake, uint64_t delay_ms)
 {
     (void)wake;

@@ -325,6 +325,12 @@ static void read_errors(const struct monitor *m, bool has_results,
     (void)kafka_trouble_words(kafka_out_troubles(m->parts.out), first,
                               KAFKA_TROUBLE_OTHER, out->results,
                               sizeof(out->results));
+    const struct kafka_out *audit = audit_log_producer(m->parts.audit);
+    if (!out->results[0] && audit && audit_log_is_refused(m->parts.audit)) {
+        (void)kafka_trouble_words(kafka_out_troubles(audit),
+                                  KAFKA_TROUBLE_TOO_OLD, KAFKA_TROUBLE_OTHER,
+                                  out->results, sizeof(out->results));
+    }
 }
 
 void monitor_look(struct monitor *m)

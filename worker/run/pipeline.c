@@ -394,6 +394,7 @@ static bool may_take(const struct pipeline *p)
     return p->in && !p->is_draining && !p->is_closing &&
            executor_has_slot(p->executor) &&
            health_takes_jobs(p->spec.health) &&
+           !audit_log_is_refused(p->spec.audit) &&
            p->counts.unpublished < p->spec.slots * UNPUBLISHED_PER_SLOT;
 }
 

@@ -96,6 +96,11 @@ uint64_t audit_log_lost(const struct audit_log *log)
     return log->out ? kafka_out_lost(log->out) : 0;
 }
 
+bool audit_log_is_refused(const struct audit_log *log)
+{
+    return log->out && kafka_out_is_refused(log->out);
+}
+
 void audit_log_close(struct audit_log *log, int timeout_ms)
 {
     if (!log) {

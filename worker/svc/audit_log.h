@@ -35,4 +35,7 @@ int audit_log_write(struct audit_log *log, struct audit *record,
 /* NULL when switched off. */
 const struct kafka_out *audit_log_producer(const struct audit_log *log);
 uint64_t audit_log_lost(const struct audit_log *log);
+/* What would be written now is refused: nothing should be done that has to be
+ * on record. */
+bool audit_log_is_refused(const struct audit_log *log);
 void audit_log_close(struct audit_log *log, int timeout_ms); /* NULL is fine */

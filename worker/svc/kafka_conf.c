@@ -115,8 +115,8 @@ static bool is_no_news(const char *text)
         /* Said at every attempt to connect, twenty times a second. Why there
          * is no connection is in a line of its own. */
         "brokers are down",
-        /* A broker that has just started: it goes on by itself. */
-        "Coordinator load in progress: retrying",
+        /* It is tried again, or an error says why not. */
+        "Failed to acquire idempotence PID",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(phrases); i++) {

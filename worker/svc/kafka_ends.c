@@ -2,12 +2,12 @@
 /* kafka_ends.c - see kafka_ends.h. */
 #include "svc/kafka_ends.h"
 
-#include <stdio.h>
 #include <utlist.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "svc/kafka_conf.h"
+#include "svc/kafka_rights.h"
 
 /* Less than the time between two questions: one is under way at most. */
 #define ANSWER_TIMEOUT_MS 4000
@@ -108,24 +108,13 @@ static void ask(struct kafka_ends *ends)
 static void ask_topics(struct kafka_ends *ends)
 {
     const char *names[KAFKA_CONF_QUEUES_MAX];
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(ends->rk, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
-    rd_kafka_TopicCollection_t *topics = NULL;
-    char why[128];
 
     for (size_t i = 0; i < ends->parts->lane_count; i++) {
         names[i] = ends->parts->lanes[i].topic;
     }
-    topics =
-        rd_kafka_TopicCollection_of_topic_names(names, ends->parts->lane_count);
-    rd_kafka_error_destroy(
-        rd_kafka_AdminOptions_set_include_authorized_operations(options, 1));
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, ANSWER_TIMEOUT_MS,
-                                                    why, sizeof(why));
-    rd_kafka_DescribeTopics(ends->rk, topics, options, ends->queue);
+    kafka_rights_ask(ends->rk, names, ends->parts->lane_count,
+                     ANSWER_TIMEOUT_MS, ends->queue);
     ends->is_asking_topics = true;
-    rd_kafka_TopicCollection_destroy(topics);
-    rd_kafka_AdminOptions_destroy(options);
 }
 
 /* ---- the answer --------------------------------------------------------- */
@@ -245,60 +234,6 @@ static void on_answer(struct kafka_ends *ends, rd_kafka_event_t *event,
     };
 }
 
-/* A broker may let us see a topic and not read it. */
-static rd_kafka_resp_err_t
-error_of_topic(const rd_kafka_TopicDescription_t *topic)
-{
-    const rd_kafka_error_t *error = rd_kafka_TopicDescription_error(topic);
-    size_t count = 0;
-    const rd_kafka_AclOperation_t *may =
-        rd_kafka_TopicDescription_authorized_operations(topic, &count);
-
-    if (error) {
-        return rd_kafka_error_code(error);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (may[i] == RD_KAFKA_ACL_OPERATION_READ ||
-            may[i] == RD_KAFKA_ACL_OPERATION_ALL) {
-            return RD_KAFKA_RESP_ERR_NO_ERROR;
-        }
-    }
-    return may ? RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
-               : RD_KAFKA_RESP_ERR_NO_ERROR; /* it does not tell */
-}
-
-/* One complaint of each kind, not one per topic. */
-static void take_topics(struct kafka_ends *ends,
-                        const rd_kafka_DescribeTopics_result_t *result)
-{
-    static const enum kafka_trouble_kind of_topics[] = {
-        KAFKA_TROUBLE_TOPIC_RIGHT, KAFKA_TROUBLE_TOPIC_UNKNOWN};
-    bool is_on[KAFKA_TROUBLE_KINDS] = {false};
-    size_t count = 0;
-    const rd_kafka_TopicDescription_t **topics =
-        rd_kafka_DescribeTopics_result_topics(result, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        rd_kafka_resp_err_t error = error_of_topic(topics[i]);
-        enum kafka_trouble_kind kind = kafka_trouble_kind_of(error);
-        char text[300];
-
-        if (!error || is_silence(error) || is_on[kind]) {
-            continue;
-        }
-        is_on[kind] = true;
-        (void)snprintf(text, sizeof(text), "%s: %s",
-                       rd_kafka_TopicDescription_name(topics[i]),
-                       rd_kafka_err2str(error));
-        kafka_trouble_note(&ends->troubles, error, text);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(of_topics); i++) {
-        if (!is_on[of_topics[i]]) {
-            kafka_trouble_over(&ends->troubles, of_topics[i]);
-        }
-    }
-}
-
 static void on_topics(struct kafka_ends *ends, rd_kafka_event_t *event)
 {
     const rd_kafka_DescribeTopics_result_t *result =
@@ -307,7 +242,8 @@ static void on_topics(struct kafka_ends *ends, rd_kafka_event_t *event)
     if (result) {
         ends->is_asking_topics = false;
         if (!rd_kafka_event_error(event)) {
-            take_topics(ends, result);
+            kafka_rights_take(result, RD_KAFKA_ACL_OPERATION_READ,
+                              &ends->troubles);
         }
     }
 }

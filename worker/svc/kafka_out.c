@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "svc/kafka_conf.h"
+#include "svc/kafka_rights.h"
 #include "svc/kafka_wake.h"
 
 /* After the flush: how long purged records may take to come back. */
@@ -25,6 +26,9 @@
 #define RENEW_POLL_MS  50
 /* One that has not failed after so long is well. */
 #define TRIAL_MS 2000
+/* Between two questions about a topic that was refused. */
+#define ASK_MS         2000
+#define ASK_TIMEOUT_MS 1500
 
 struct kafka_out {
     const struct config *config;
@@ -32,7 +36,10 @@ struct kafka_out {
     struct kafka_wake *wake; /* NULL: no loop */
     uint64_t renew_ms; /* until the next client, when this one has failed */
     uint64_t renew_at_ms;
-    uint64_t trial_end_ms; /* 0: not on trial */
+    uint64_t trial_end_ms;     /* 0: not on trial */
+    rd_kafka_queue_t *answers; /* about the topic that was refused last */
+    char refused[250];
+    uint64_t ask_at_ms; /* 0: none is */
     bool is_renewing;
     rd_kafka_queue_t *main_queue;
     enum kafka_out_class class;
@@ -143,6 +150,24 @@ static void note(struct kafka_out *out, const char *topic,
     kafka_trouble_note(&out->troubles, error, text);
 }
 
+static bool is_topic_refused(const struct kafka_out *out)
+{
+    return out->troubles.rows[KAFKA_TROUBLE_TOPIC_RIGHT].is_on ||
+           out->troubles.rows[KAFKA_TROUBLE_TOPIC_UNKNOWN].is_on;
+}
+
+static void ask_later(struct kafka_out *out, const char *topic)
+{
+    if (!out->wake || !is_topic_refused(out)) {
+        return;
+    }
+    (void)str_copy(out->refused, sizeof(out->refused), topic);
+    if (out->ask_at_ms == 0) {
+        out->ask_at_ms = clock_mono_ms() + ASK_MS;
+        kafka_wake_fire(out->wake);
+    }
+}
+
 static void note_delivery(struct kafka_out *out, const rd_kafka_message_t *m)
 {
     static const rd_kafka_resp_err_t ours[] = {
@@ -153,6 +178,7 @@ static void note_delivery(struct kafka_out *out, const rd_kafka_message_t *m)
         out->renew_ms = RENEW_FIRST_MS;
     } else if (m->err != ours[0] && m->err != ours[1] && !out->is_renewing) {
         note(out, rd_kafka_topic_name(m->rkt), m->err);
+        ask_later(out, rd_kafka_topic_name(m->rkt));
     }
 }
 
@@ -196,7 +222,7 @@ static void renew_later(struct kafka_out *out)
     out->trial_end_ms = 0;
     purge(out); /* whoever waits learns it now */
     out->renew_at_ms = clock_mono_ms() + out->renew_ms;
-    kafka_wake_after(out->wake, out->renew_ms);
+    kafka_wake_fire(out->wake);
     out->renew_ms *= 2;
     if (out->renew_ms > RENEW_MAX_MS) {
         out->renew_ms = RENEW_MAX_MS;
@@ -286,6 +312,7 @@ int kafka_out_send(struct kafka_out *out, const struct kafka_record *record,
     out->figures.failed++;
     if (!out->is_renewing && error != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         note(out, record->topic, error);
+        ask_later(out, record->topic);
     }
     if (out->class == KAFKA_OUT_FAST && !record->on_ack &&
         error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
@@ -322,6 +349,12 @@ const char *kafka_out_trouble(const struct kafka_out *out)
     return out->trouble;
 }
 
+bool kafka_out_is_refused(const struct kafka_out *out)
+{
+    return is_topic_refused(out) || kafka_out_has_failed(out) ||
+           out->troubles.rows[KAFKA_TROUBLE_CLUSTER_RIGHT].is_on;
+}
+
 const struct kafka_trouble *kafka_out_troubles(const struct kafka_out *out)
 {
     return &out->troubles;
@@ -339,11 +372,16 @@ bool kafka_out_has_failed(const struct kafka_out *out)
 
 static void close_client(struct kafka_out *out)
 {
+    if (out->answers) {
+        kafka_wake_unwatch(out->answers);
+        rd_kafka_queue_destroy(out->answers);
+    }
     if (out->main_queue) {
         kafka_wake_unwatch(out->main_queue);
         rd_kafka_queue_destroy(out->main_queue);
     }
     kafka_conf_destroy(out->rk);
+    out->answers = NULL;
     out->main_queue = NULL;
     out->rk = NULL;
 }
@@ -414,6 +452,8 @@ static void watch(struct kafka_out *out)
 {
     out->main_queue = rd_kafka_queue_get_main(out->rk);
     kafka_wake_watch(out->wake, out->main_queue);
+    out->answers = rd_kafka_queue_new(out->rk);
+    kafka_wake_watch(out->wake, out->answers);
 }
 
 /* The old one is kept until there is another. */
@@ -423,39 +463,78 @@ static void renew(struct kafka_out *out)
     struct err e = {0};
 
     if (out->figures.messages > 0) { /* of the old one: not answered yet */
-        kafka_wake_after(out->wake, RENEW_POLL_MS);
+        out->renew_at_ms = clock_mono_ms() + RENEW_POLL_MS;
         return;
     }
     if (make_client(out, &rk, &e) < 0) {
         log_error("no new kafka producer", "error=%s", e.msg);
         out->renew_at_ms = clock_mono_ms() + RENEW_MAX_MS;
-        kafka_wake_after(out->wake, RENEW_MAX_MS);
         return;
     }
     close_client(out);
     out->rk = rk;
     out->is_renewing = false;
     out->trial_end_ms = clock_mono_ms() + TRIAL_MS;
-    kafka_wake_after(out->wake, TRIAL_MS);
     watch(out);
+}
+
+static void take_answers(struct kafka_out *out)
+{
+    rd_kafka_event_t *event = NULL;
+
+    while ((event = rd_kafka_queue_poll(out->answers, 0)) != NULL) {
+        const rd_kafka_DescribeTopics_result_t *result =
+            rd_kafka_event_DescribeTopics_result(event);
+
+        if (result && !rd_kafka_event_error(event)) {
+            kafka_rights_take(result, RD_KAFKA_ACL_OPERATION_WRITE,
+                              &out->troubles);
+        }
+        rd_kafka_event_destroy(event);
+    }
+}
+
+static void end_trial(struct kafka_out *out)
+{
+    out->trial_end_ms = 0;
+    kafka_trouble_over(&out->troubles, KAFKA_TROUBLE_CLUSTER_RIGHT);
+}
+
+static void ask(struct kafka_out *out)
+{
+    const char *topic = out->refused;
+
+    out->ask_at_ms = 0;
+    if (!out->is_renewing && is_topic_refused(out)) {
+        kafka_rights_ask(out->rk, &topic, 1, ASK_TIMEOUT_MS, out->answers);
+        out->ask_at_ms = clock_mono_ms() + ASK_MS;
+    }
 }
 
 /* What is due, or when it will be: a timer may be early by the clock. */
 static void look_after(struct kafka_out *out)
 {
-    uint64_t due_ms = out->is_renewing ? out->renew_at_ms : out->trial_end_ms;
+    const struct {
+        uint64_t at_ms;
+        void (*act)(struct kafka_out *out);
+    } rows[] = {
+        {out->is_renewing ? out->renew_at_ms : 0, renew},
+        {out->trial_end_ms, end_trial},
+        {out->ask_at_ms, ask},
+    };
     uint64_t now_ms = clock_mono_ms();
+    uint64_t next_ms = UINT64_MAX;
 
-    if (due_ms == 0) {
-        return;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].at_ms > now_ms) {
+            next_ms = rows[i].at_ms < next_ms ? rows[i].at_ms : next_ms;
+        } else if (rows[i].at_ms > 0) {
+            rows[i].act(out);
+            next_ms = now_ms + 1; /* and see what is due then */
+        }
     }
-    if (now_ms < due_ms) {
-        kafka_wake_after(out->wake, due_ms - now_ms);
-    } else if (out->is_renewing) {
-        renew(out);
-    } else {
-        out->trial_end_ms = 0;
-        kafka_trouble_over(&out->troubles, KAFKA_TROUBLE_CLUSTER_RIGHT);
+    if (next_ms != UINT64_MAX) {
+        kafka_wake_after(out->wake, next_ms - now_ms);
     }
 }
 
@@ -464,6 +543,7 @@ static void on_wake(void *arg)
     struct kafka_out *out = arg;
 
     (void)rd_kafka_poll(out->rk, 0);
+    take_answers(out);
     look_after(out);
 }
 

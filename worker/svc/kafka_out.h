@@ -77,6 +77,10 @@ const char *kafka_out_trouble(const struct kafka_out *out);
 /* The client has given up, e.g. fenced: nothing goes out by it. With a loop
  * there will be another soon. */
 bool kafka_out_has_failed(const struct kafka_out *out);
+/* The last records were refused, for their topic or altogether, and the next
+ * ones would be. Where there is a loop, that it is over is noticed without one.
+ */
+bool kafka_out_is_refused(const struct kafka_out *out);
 const struct kafka_trouble *kafka_out_troubles(const struct kafka_out *out);
 /* Returns the number of records that were not acknowledged. */
 size_t kafka_out_close(struct kafka_out *out, int timeout_ms);
