@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A Kafka that is away, old, or takes less than ours would send: a worker says
 so once, with the remedy, tries again, and no job is lost. What it says when it
-is refused a right: security.py. timeout: 120
+is refused a right: security.py. timeout: 240
 """
 
 import json
