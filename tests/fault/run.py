@@ -95,12 +95,10 @@ def cell(row, got):
         return "not run"
     if got["violations"]:
         return f"VIOLATIONS {got['violations']}"
-    again = got["starts"] - got["accepted"]
     return (f"{got['accepted']} jobs, {sum(got['faults'].values())} faults: "
-            f"0 violations; {again} run again, {got['hidden_duplicates']} "
-            f"hidden duplicates; all finished {got['recovery_s']} s after, "
-            f"longest silence {got['stall_s']} s ({got['date']}, seed "
-            f"{got['seed']})")
+            f"0 violations; {got['hidden_duplicates']} hidden duplicates; all "
+            f"finished {got['recovery_s']} s after, longest silence "
+            f"{got['stall_s']} s ({got['date']}, seed {got['seed']})")
 
 
 def write_readme():
