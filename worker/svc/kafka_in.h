@@ -58,6 +58,7 @@ struct kafka_in_msg {
 bool kafka_in_header(const struct kafka_in_msg *msg, size_t index,
                      const char **out_name, struct view *out_value);
 
+/* config is borrowed until the close. */
 int kafka_in_open(const struct config *config, uv_loop_t *loop,
                   const struct kafka_in_callbacks *callbacks,
                   struct kafka_in **out, struct err *e) MUST_USE;
