@@ -181,8 +181,9 @@ def cut(run, rnd, seconds=4, way="both"):
 
 
 def slow(run, _rnd, seconds=5):
-    """The network of every worker."""
-    with run.fault("slow"):
+    """The network of every worker. Under load a heartbeat may come too late
+    for the group, which the worker then hears of late as well."""
+    with run.fault("slow", zombies=[w.name for w in run.workers.all]):
         how = [w.wire.slow() for w in run.workers.all]
         run.recorder.add("note", what="slow network by " + how[0])
         time.sleep(seconds)
