@@ -201,7 +201,7 @@ static void reads_files_when_all_is_dead(void **state)
  * shortest takes an emulated machine a minute of a hundredth of a processor. */
 static uint64_t time_to_collect(uint64_t millicores)
 {
-    struct trial job = {.code = "exec truncate -s 60M f",
+    struct trial job = {.code = "exec truncate -s 20M f",
                         .wanted = WANT_ALL,
                         .fetch = "f",
                         .wall_ms = 300000,
@@ -210,7 +210,7 @@ static uint64_t time_to_collect(uint64_t millicores)
     job.limits.cpu_quota_millicores = millicores;
     job.limits.file_size_bytes = 64 * MIB;
     trial_run_one(&job);
-    expect_collected(&job, 60 * MIB);
+    expect_collected(&job, 20 * MIB);
     return job.ended.ended_us - job.ended.report.end_us;
 }
 
