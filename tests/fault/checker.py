@@ -230,6 +230,15 @@ class History:
             f.kind.startswith(AWAY) for f in
             self.touching(line["t"] - DRAIN_S, line["t"]))
 
+    def ignorant_until(self, fault):
+        """Its zombies cannot hear that they are while no broker answers."""
+        until = fault.over()
+        for other in sorted(self.faults.values(), key=lambda f: f.begin):
+            if other.kind.startswith(AWAY) and \
+                    fault.begin <= other.over() and other.begin <= until:
+                until = max(until, other.over())
+        return until
+
     def is_executed(self, job):
         """Does it run in a box, as far as the sender knows?"""
         return job.want is None or job.want[0] != "validation_error"
@@ -371,7 +380,8 @@ def check_not_again(h):
     if not h.clock_is_good:
         return
     forgets = [f for f in h.faults.values() if f.forgets]
-    zombies = [f for f in h.faults.values() if f.zombies]
+    zombies = [(f.begin, h.ignorant_until(f), f.zombies)
+               for f in h.faults.values() if f.zombies]
     forged = h.forged()
     committed = {}  # job: the time since when
     for line in h.commits:
@@ -400,8 +410,8 @@ def check_not_again(h):
             if name not in since or ts <= since[name]:
                 continue
             if any(f.begin <= ts for f in forgets) or \
-                    any(worker in f.zombies and f.touches(ts, ts)
-                        for f in zombies):
+                    any(worker in names and begin <= ts <= until
+                        for begin, until, names in zombies):
                 continue
             if len(job.acks) < job.sends:
                 continue  # a record whose offset nobody told us

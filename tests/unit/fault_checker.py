@@ -226,6 +226,8 @@ PLANTED = [
      no_start_in_peace),
     ("a start after the commit of its end", "not-again",
      add(start(105, "a", "w2"))),
+    ("... by a zombie of long ago", "not-again",
+     zombie_that_could_know),
     ("... of one in the finished set", "not-again",
      add(start(105, "c", "w2"))),
     ("a worker that ended by itself", "leaks",
@@ -253,6 +255,19 @@ PLANTED = [
 
 def zombie(lines):
     lines.append(start(105, "a", "w1"))
+    of(lines, "fault", id=1).update(zombies=["w1"])
+
+
+def zombie_without_broker(lines):
+    """No broker was there to tell it when it came back."""
+    lines += [{"e": "fault", "t": 105, "id": 2, "kind": "broker-kill",
+               "settle": 3}, {"e": "healed", "t": 109, "id": 2},
+              start(110, "a", "w1")]
+    of(lines, "fault", id=1).update(zombies=["w1"])
+
+
+def zombie_that_could_know(lines):
+    lines.append(start(110, "a", "w1"))
     of(lines, "fault", id=1).update(zombies=["w1"])
 
 
@@ -311,6 +326,7 @@ def refused_without_start(lines):
 HARMLESS = [
     ("as it was", lambda lines: None),
     ("a zombie starts what is committed", zombie),
+    ("... and one that no broker could tell", zombie_without_broker),
     ("all runs again after offsets were deleted", forgotten),
     ("a job sent twice and run twice", sent_twice),
     ("a send without answer, run", maybe_sent),
