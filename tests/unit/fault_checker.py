@@ -169,6 +169,11 @@ def still_waiting(lines):
     of(lines, "result", job="a").update(t=100.5)
 
 
+def zombie_that_could_know(lines):
+    lines.append(start(110, "a", "w1"))
+    of(lines, "fault", id=1).update(zombies=["w1"])
+
+
 PLANTED = [
     ("no end", "complete", without("end")),
     ("an end that was not reached", "complete",
@@ -263,11 +268,6 @@ def zombie_without_broker(lines):
     lines += [{"e": "fault", "t": 105, "id": 2, "kind": "broker-kill",
                "settle": 3}, {"e": "healed", "t": 109, "id": 2},
               start(110, "a", "w1")]
-    of(lines, "fault", id=1).update(zombies=["w1"])
-
-
-def zombie_that_could_know(lines):
-    lines.append(start(110, "a", "w1"))
     of(lines, "fault", id=1).update(zombies=["w1"])
 
 
