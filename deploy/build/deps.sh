@@ -44,7 +44,8 @@ test|python3-msgpack|dpkg|an independent msgpack
 test|python3-yaml|dpkg|reads the AsyncAPI file
 test|python3-prometheus-client|dpkg|an independent reader of the metrics
 test|kcat|kcat|a Kafka client that is not ours
-test|npm|npm|installs a Node client that is not ours
+test|python3-confluent-kafka|dpkg|another one, for Python
+test|npm|npm|installs one for Node
 test|procps|ps|looks for processes left behind
 test|util-linux|unshare|runs tests without root
 test|g++|/usr/bin/g++|jobs in C++
@@ -55,7 +56,6 @@ fuzz|clang|clang|libFuzzer
 fuzz|libclang-rt-dev libclang-rt-14-dev|lib:libclang_rt.fuzzer*.a|libFuzzer
 kafka|default-jre-headless|java|runs Kafka
 maven|maven|mvn|fetches Kafka
-fault|python3-confluent-kafka|dpkg|sends and reads while faults happen
 fault|iproute2|ip|networks that can be cut
 fault|iptables|iptables|cuts them
 vm|qemu-system-x86|qemu-system-x86_64|a machine with another kernel
