@@ -13,10 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
-from fleet import FORKYARD, ROOT, TMPDIR, Fleet, Tap, same  # noqa: E402
+from fleet import FORKYARD, ROOT, Fleet, Tap, same  # noqa: E402
 
 README = (ROOT / "README.md").read_text()
-DEFAULT_BROKERS = "127.0.0.1:9092"
 README_LINES_MAX = 200
 
 
@@ -55,11 +54,6 @@ def decisions_are_listed():
     same(listed, {p.name for p in folder.glob("2*.md")}, "decisions")
 
 
-def block(language, fleet):
-    text = re.search(rf"```{language}\n(.*?)```", README, re.S).group(1)
-    return text.replace(DEFAULT_BROKERS, fleet.kafka)
-
-
 def output_of(argv, fleet, **more):
     env = dict(os.environ, FORKYARD_KAFKA_BOOTSTRAP_SERVERS=fleet.kafka)
     done = subprocess.run(argv, env=env, capture_output=True, text=True,
@@ -68,32 +62,9 @@ def output_of(argv, fleet, **more):
     return done.stdout
 
 
-def shell_job(fleet):
-    script = block("sh", fleet).replace("/tmp/", TMPDIR + "/")
-    found = output_of(["sh", "-c", script], fleet)
-    assert re.match(r"hello-\d+: \d+ bytes", found), found
-
-
-def node_job(fleet):
-    script = ROOT / "build/node/readme.mjs"
-    script.write_text(block("js", fleet))
-    try:
-        same(output_of(["node", str(script)], fleet), "success 1,4,9\n\n")
-    finally:
-        script.unlink()
-
-
-def python_job(fleet):
-    """Its client is not in Debian 12 in a version of use: the job only."""
-    text = block("python", fleet)
-    compile(text, "README.md", "exec")
-    code = re.search(r'"code": "(.*?)"}', text).group(1)
-    same(fleet.run(language="python", code=code)["stdout"], b"42\n")
-
-
 def command_lines(fleet):
     """The indented ones that begin with our program, as they are printed."""
-    text = README[README.index("In another one:"):README.index("The same with")]
+    text = README[README.index("In another one:"):README.index("`run` shows")]
     script = "\n".join(re.findall(r"^    (.*)$", text, re.M))
     script = script.replace("build/forkyard", FORKYARD)
     lines = output_of(["sh", "-e", "-c", script], fleet).splitlines()
@@ -110,11 +81,6 @@ def main():
     tap.case("all decisions are listed", decisions_are_listed)
     with Fleet(workers=1, slots=2) as fleet:
         tap.case("the command lines", command_lines, fleet)
-        tap.case("the first job in Python", python_job, fleet)
-        tap.case("the first job in shell", shell_job, fleet)
-        # node_client.sh says so when npm cannot be had
-        if (ROOT / "build/node/stamp").exists():
-            tap.case("the first job in Node", node_job, fleet)
     tap.done()
 
 
