@@ -111,8 +111,8 @@ static int show_results(struct fy_client *client, struct fy_error *error)
 {
     while (fy_client_awaited(client) > 0) {
         struct fy_result *result = NULL;
-        int got = fy_client_await(client, NULL, RESULT_TIMEOUT_MS, &result,
-                                  error);
+        int got =
+            fy_client_await(client, NULL, RESULT_TIMEOUT_MS, &result, error);
 
         if (got == 0) {
             (void)snprintf(error->text, sizeof(error->text),
