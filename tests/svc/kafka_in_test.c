@@ -88,7 +88,7 @@ static void worker_open(struct worker *w)
                                            .arg = w};
     struct err e = {0};
 
-    if (kafka_in_open(&w->config, w->loop, &callbacks, &w->in, &e) < 0) {
+    if (kafka_in_open_jobs(&w->config, w->loop, &callbacks, &w->in, &e) < 0) {
         fail_msg("%s", e.msg);
     }
 }
@@ -703,7 +703,7 @@ static void open_must_fail(const char *name, const char *value,
     setup(&mock, &loop, 1);
     w = worker_new(&mock, &loop, "default");
     mock_broker_set(&w->config, name, value);
-    assert_int_equal(kafka_in_open(&w->config, &loop, &callbacks, &w->in, &e),
+    assert_int_equal(kafka_in_open_jobs(&w->config, &loop, &callbacks, &w->in, &e),
                      -1);
     assert_int_equal(e.kind, ERR_INPUT);
     if (!strstr(e.msg, words)) {

@@ -101,7 +101,7 @@ int bench_echo_main(int argc, char **argv)
     if (uv_loop_init(&loop) != 0 ||
         kafka_out_open(&cli.config, KAFKA_OUT_RELIABLE, &loop, &echo.out, &e) <
             0 ||
-        kafka_in_open(&cli.config, &loop, &callbacks, &echo.in, &e) < 0) {
+        kafka_in_open_jobs(&cli.config, &loop, &callbacks, &echo.in, &e) < 0) {
         cli_die(CLI_EXIT_FAILED, "echo: %s", e.msg);
     }
     /* Until SIGTERM: there is nothing to tidy up. */

@@ -33,6 +33,7 @@
 #include "run/monitor.h"
 #include "run/pipeline.h"
 #include "run/runtimes.h"
+#include "run/waiting.h"
 #include "svc/audit_log.h"
 #include "svc/kafka_in.h"
 #include "svc/kafka_out.h"
@@ -84,6 +85,7 @@ struct engine {
     struct monitor *monitor;
     struct pipeline *pipeline;
     struct kafka_in *in;
+    struct waiting *waiting; /* NULL: others bring jobs back */
     bool is_draining;
     bool has_said_ready;
     int exit_code;
@@ -262,6 +264,7 @@ static void on_signal(uv_signal_t *handle, int number)
     g->is_draining = true;
     (void)uv_timer_start(&g->drain_timer, on_drain_timeout,
                          g->config->worker_drain_ms, 0);
+    waiting_stop(g->waiting);
     pipeline_drain(g->pipeline);
 }
 
@@ -371,10 +374,23 @@ static int boot_services(struct engine *g, int sock, struct err *e)
         .arg = g,
     };
     if (pipeline_open(&pipeline, &g->pipeline, e) < 0 ||
-        kafka_in_open(g->config, &g->loop, &in, &g->in, e) < 0) {
+        kafka_in_open_jobs(g->config, &g->loop, &in, &g->in, e) < 0) {
         return -1;
     }
     pipeline_attach(g->pipeline, g->in);
+    const struct waiting_spec waiting = {
+        .config = g->config,
+        .loop = &g->loop,
+        .out = g->out,
+        .meter = monitor_meter(g->monitor),
+        .worker_id = g->id,
+        .on_fatal = on_fatal,
+        .arg = g,
+    };
+    if (g->config->retry_forward &&
+        waiting_open(&waiting, &g->waiting, e) < 0) {
+        return -1;
+    }
     const struct monitor_parts parts = {
         .slots = g->slots,
         .boxes = g->boxes,
@@ -384,6 +400,7 @@ static int boot_services(struct engine *g, int sock, struct err *e)
         .telemetry = g->telemetry,
         .health = g->health,
         .pipeline = g->pipeline,
+        .waiting = g->waiting,
         .is_draining = &g->is_draining,
     };
     monitor_attach(g->monitor, &parts);
@@ -430,10 +447,12 @@ static void shut_down(struct engine *g)
 {
     monitor_hush(g->monitor);
     pipeline_abandon(g->pipeline);
+    waiting_stop(g->waiting);
     tell(g, "worker.stopped");
     size_t unsent = kafka_out_close(g->out, FLUSH_MS);
     pipeline_lost(g->pipeline); /* what a kill has not ended yet */
     pipeline_close(g->pipeline);
+    waiting_close(g->waiting);
     kafka_in_close(g->in);
     audit_log_close(g->audit, FLUSH_MS);
     telemetry_close(g->telemetry, FLUSH_MS / 5);

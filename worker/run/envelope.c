@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-/* Ours, at most; a dead letter has the original's before them. */
+/* Ours, at most; the others are the original's, before them. */
 #define OWN_HEADERS 8
 
 static size_t count_headers(const struct kafka_in_msg *msg)
@@ -36,55 +36,118 @@ static void add(struct envelope *h, const char *name, struct view value)
     }
 }
 
-/* Whoever traces may say so in the body or, as tracers do, in a header. */
-static struct view traceparent_of(const struct envelope_facts *f)
+static void add_number(struct envelope *h, size_t i, const char *name,
+                       uint64_t value)
 {
-    const char *name = NULL;
-    struct view value = f->identity->traceparent;
+    (void)snprintf(h->numbers[i], sizeof(h->numbers[i]), "%" PRIu64, value);
+    add(h, name, view_of(h->numbers[i]));
+}
 
-    for (size_t i = 0; !value.data && kafka_in_header(f->msg, i, &name, &value);
-         i++) {
-        if (strcmp(name, "traceparent") != 0) {
-            value.data = NULL;
+static bool is_of_waiting(const char *name)
+{
+    static const char *const names[] = {ENVELOPE_LATER_DUE,
+                                        ENVELOPE_LATER_TOPIC,
+                                        ENVELOPE_LATER_WHY};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!strcmp(name, names[i])) {
+            return true;
         }
     }
-    return value;
+    return false;
 }
 
-void envelope_of_result(struct envelope *h, const struct envelope_facts *f)
+static bool is_of_one_run(const char *name)
 {
-    begin(h, 0);
-    (void)snprintf(h->numbers[0], sizeof(h->numbers[0]), "%" PRIu64,
-                   f->origin->attempt);
-    add(h, "content-type", view_of("application/vnd.msgpack"));
-    add(h, "forkyard-schema", view_of("result/1"));
-    add(h, "job_id", f->identity->job_id);
-    add(h, "tenant_id", f->identity->tenant_id);
-    add(h, "attempt", view_of(h->numbers[0]));
-    add(h, "traceparent", traceparent_of(f));
+    return is_of_waiting(name) || !strcmp(name, "attempt");
 }
 
-/* The last parts of the names are those of Kafka Connect's dead letters. */
-void envelope_of_dead_letter(struct envelope *h, const struct envelope_facts *f)
+static bool is_none(const char *name)
+{
+    (void)name;
+    return false;
+}
+
+/* The original's headers, without some. */
+static void begin_with(struct envelope *h, const struct kafka_in_msg *msg,
+                       bool (*is_left_out)(const char *name))
 {
     const char *name = NULL;
     struct view value;
 
-    begin(h, count_headers(f->msg));
-    for (size_t i = 0; kafka_in_header(f->msg, i, &name, &value); i++) {
-        h->list[h->count++] = (struct kafka_header){name, value};
+    begin(h, count_headers(msg));
+    for (size_t i = 0; kafka_in_header(msg, i, &name, &value); i++) {
+        if (!is_left_out(name)) {
+            h->list[h->count++] = (struct kafka_header){name, value};
+        }
     }
-    (void)snprintf(h->numbers[0], sizeof(h->numbers[0]), "%d",
-                   f->origin->partition);
-    (void)snprintf(h->numbers[1], sizeof(h->numbers[1]), "%" PRId64,
-                   f->origin->offset);
-    add(h, "forkyard.dlq.topic", view_of(f->origin->topic));
-    add(h, "forkyard.dlq.partition", view_of(h->numbers[0]));
-    add(h, "forkyard.dlq.offset", view_of(h->numbers[1]));
-    add(h, "forkyard.dlq.stage", view_of("decode"));
-    add(h, "forkyard.dlq.exception.class.name", f->why);
-    add(h, "forkyard.dlq.exception.message", f->words);
-    add(h, "forkyard.dlq.worker.id", view_of(f->worker_id));
+}
+
+struct view envelope_find(const struct kafka_in_msg *msg, const char *name)
+{
+    const char *found = NULL;
+    struct view value;
+
+    for (size_t i = 0; kafka_in_header(msg, i, &found, &value); i++) {
+        if (!strcmp(found, name)) {
+            return value;
+        }
+    }
+    return (struct view){0};
+}
+
+/* Whoever traces may say so in the body or, as tracers do, in a header. */
+static struct view traceparent_of(const struct work *w)
+{
+    return w->identity.traceparent.data ? w->identity.traceparent
+                                        : envelope_find(&w->msg, "traceparent");
+}
+
+void envelope_of_result(struct envelope *h, const struct work *w)
+{
+    begin(h, 0);
+    add(h, "content-type", view_of("application/vnd.msgpack"));
+    add(h, "forkyard-schema", view_of("result/1"));
+    add(h, "job_id", w->identity.job_id);
+    add(h, "tenant_id", w->identity.tenant_id);
+    add_number(h, 0, "attempt", w->origin.attempt);
+    add(h, "traceparent", traceparent_of(w));
+}
+
+/* The last parts of the names are those of Kafka Connect's dead letters. */
+void envelope_of_dead_letter(struct envelope *h,
+                             const struct envelope_death *death)
+{
+    const struct kafka_in_msg *msg = death->msg;
+
+    begin_with(h, msg, is_none);
+    add(h, "forkyard.dlq.topic", view_of(msg->topic));
+    add_number(h, 0, "forkyard.dlq.partition", (uint64_t)msg->partition);
+    add_number(h, 1, "forkyard.dlq.offset", (uint64_t)msg->offset);
+    add(h, "forkyard.dlq.stage", view_of(death->stage));
+    add(h, "forkyard.dlq.exception.class.name", view_of(death->why));
+    add(h, "forkyard.dlq.exception.message", view_of(death->words));
+    add(h, "forkyard.dlq.worker.id", view_of(death->worker_id));
+}
+
+void envelope_of_later(struct envelope *h, const struct kafka_in_msg *msg,
+                       const struct later *later)
+{
+    begin_with(h, msg, is_of_one_run);
+    add_number(h, 0, "attempt", later->attempt);
+    add_number(h, 1, ENVELOPE_LATER_DUE, later->due_unix_ms);
+    add(h, ENVELOPE_LATER_TOPIC, view_of(msg->topic));
+    add(h, ENVELOPE_LATER_WHY, view_of(later->why));
+}
+
+void envelope_of_original(struct envelope *h, const struct kafka_in_msg *msg)
+{
+    begin_with(h, msg, is_none);
+}
+
+void envelope_of_return(struct envelope *h, const struct kafka_in_msg *msg)
+{
+    begin_with(h, msg, is_of_waiting);
 }
 
 void envelope_done(struct envelope *envelope)

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "run/work.h"
 #include "svc/kafka_conf.h"
 #include "wire/record.h"
 
@@ -15,15 +16,20 @@ struct meter {
     size_t queue_count;
 };
 
+/* The order of their labels. */
+static const char *const reasons[] = {
+    "undecodable", "oversized", "unknown_version", "no_id",
+    DEAD_ATTEMPTS_SPENT, DEAD_NOT_RETURNED,
+};
+
 static void tell_words(struct metrics *metrics)
 {
     for (int i = 0; i < STATUS_COUNT; i++) {
         (void)metrics_label(metrics, METRICS_BY_STATUS,
                             status_name((enum status)i), NULL);
     }
-    for (int i = JOB_REJECT_NONE + 1; i <= JOB_REJECT_NO_ID; i++) {
-        (void)metrics_label(metrics, METRICS_BY_REASON,
-                            job_reject_name((enum job_reject_reason)i), NULL);
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        (void)metrics_label(metrics, METRICS_BY_REASON, reasons[i], NULL);
     }
     for (int i = 0; i < STATUS_BY_COUNT; i++) {
         (void)metrics_label(metrics, METRICS_BY_BY, status_by_enum.names[i],
@@ -141,12 +147,27 @@ void meter_finished(struct meter *m, const char *queue, enum status status,
                                          : 0);
 }
 
-void meter_buried(struct meter *m, const char *queue,
-                  enum job_reject_reason reason)
+void meter_buried(struct meter *m, const char *queue, const char *why)
+{
+    for (size_t i = 0; m && i < ARRAY_LEN(reasons); i++) {
+        if (!strcmp(reasons[i], why)) {
+            metrics_add(m->metrics, METRICS_DEAD, queue_of(m, queue), i, 1);
+        }
+    }
+}
+
+void meter_retried(struct meter *m, const char *queue, enum status status)
 {
     if (m) {
-        metrics_add(m->metrics, METRICS_DEAD, queue_of(m, queue),
-                    (size_t)reason - JOB_REJECT_NONE - 1, 1);
+        metrics_add(m->metrics, METRICS_RETRIED, queue_of(m, queue),
+                    (size_t)status, 1);
+    }
+}
+
+void meter_deferred(struct meter *m, const char *queue)
+{
+    if (m) {
+        metrics_add(m->metrics, METRICS_DEFERRED, queue_of(m, queue), 0, 1);
     }
 }
 

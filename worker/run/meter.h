@@ -32,6 +32,9 @@ void meter_box_ended(struct meter *m, const struct launch_ended *ended);
 /* The broker has acknowledged. received_ns: as in the result. */
 void meter_finished(struct meter *m, const char *queue, enum status status,
                     uint64_t received_ns);
-void meter_buried(struct meter *m, const char *queue,
-                  enum job_reject_reason reason);
+/* why: as in the dead letter. */
+void meter_buried(struct meter *m, const char *queue, const char *why);
+/* It waits for another attempt because of that status, or for its time. */
+void meter_retried(struct meter *m, const char *queue, enum status status);
+void meter_deferred(struct meter *m, const char *queue);
 void meter_resent(struct meter *m);

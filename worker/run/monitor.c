@@ -70,6 +70,11 @@ static void read_jobs(struct monitor *m)
 {
     struct pipeline_counts n;
 
+    struct waiting_counts waiting;
+
+    waiting_counts(m->parts.waiting, &waiting);
+    metrics_set(m->metrics, METRICS_WAITING, 0, (double)waiting.held);
+    metrics_set(m->metrics, METRICS_RETURNED, 0, (double)waiting.returned);
     pipeline_counts(m->parts.pipeline, &n);
     metrics_set(m->metrics, METRICS_SLOTS, 0, m->parts.slots);
     metrics_set(m->metrics, METRICS_RUNNING, 0, n.running);

@@ -20,6 +20,7 @@
 #include "run/health.h"
 #include "run/meter.h"
 #include "run/pipeline.h"
+#include "run/waiting.h"
 #include "svc/audit_log.h"
 #include "svc/kafka_in.h"
 #include "svc/kafka_out.h"
@@ -38,6 +39,7 @@ struct monitor_parts {
     const struct telemetry *telemetry;
     const struct health *health;
     const struct pipeline *pipeline;
+    const struct waiting *waiting; /* or NULL */
     const bool *is_draining;
 };
 

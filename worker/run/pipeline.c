@@ -19,65 +19,42 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "run/again.h"
+#include "run/backlog.h"
 #include "run/compile.h"
-#include "run/envelope.h"
 #include "run/executor.h"
+#include "run/settle.h"
 #include "run/stream.h"
+#include "run/work.h"
+#include "svc/kafka_conf.h"
 
 /* Results that wait for the broker; beyond, no new jobs are taken, so that a
  * broker that is away does not fill our memory. Per slot. */
 #define UNPUBLISHED_PER_SLOT 8
-#define RESEND_MS            250
 /* One turn of the loop takes at most this many messages that need no box, so
  * that a flood of bad ones does not starve running jobs. */
 #define TAKES_PER_TURN 256
-
-struct work {
-    struct pipeline *p;
-    struct kafka_in_msg msg;
-    struct report_origin origin;
-    struct arena arena;
-    struct job_identity identity;
-    struct job job;
-    struct plan plan;
-    struct plan compile_plan; /* of the stage before, when there is one */
-    struct compile compile;   /* what became of it */
-    bool is_compiling;
-    struct report_hashes hashes;
-    struct stream stream;
-    struct health_snapshot before;
-    struct buf record; /* the encoded result */
-    const char *topic; /* where it goes: results or dead */
-    char *reason;      /* of a dead letter */
-    enum status status;
-    enum job_reject_reason rejected; /* of a dead letter */
-    bool is_dead_letter;
-    struct work *next;
-    struct work *prev;
-};
+#define NS_PER_MS      1000000U
 
 struct pipeline {
     struct pipeline_spec spec;
     struct kafka_in *in;
     struct executor *executor;
-    uv_timer_t resend_timer;
-    struct work *unsent;  /* could not be queued: sent again by the timer */
-    struct work *waiting; /* queued, not acknowledged */
+    struct settle *settle;
+    struct backlog *backlog;
+    struct again_backoff backoff;
     struct pipeline_counts counts;
-    char results_topic[256];
-    char dead_topic[256];
-    char output_topic[256];
+    char *output_topic;
+    char *deferred_topic;
+    char *tier_topics[AGAIN_TIERS];
     bool is_draining;
     bool is_closing;
 };
-
-static void publish(struct work *w);
 
 /* ---- telling others ---------------------------------------------------- */
 
@@ -135,107 +112,125 @@ static void note_late(struct work *w, enum audit_event what,
     }
 }
 
-/* ---- 1. take ----------------------------------------------------------- */
-
-#define ATTEMPT_DIGITS 3 /* JOB_MAX_ATTEMPTS has no more */
-
-static uint64_t attempt_of(const struct kafka_in_msg *msg)
-{
-    const char *name = NULL;
-    struct view value;
-
-    for (size_t i = 0; kafka_in_header(msg, i, &name, &value); i++) {
-        char text[ATTEMPT_DIGITS + 1] = "";
-        uint64_t attempt = 0;
-
-        if (strcmp(name, "attempt") != 0 || value.len > ATTEMPT_DIGITS) {
-            continue;
-        }
-        memcpy(text, value.data ? value.data : "", value.len);
-        if (str_parse_u64(text, &attempt, NULL) == 0 && attempt > 0) {
-            return attempt;
-        }
-    }
-    return 1;
-}
-
-static struct work *work_new(struct pipeline *p, const struct kafka_in_msg *msg)
-{
-    struct work *w = xcalloc(1, sizeof(*w));
-
-    w->p = p;
-    w->msg = *msg;
-    w->origin = (struct report_origin){
-        .topic = msg->topic,
-        .partition = msg->partition,
-        .offset = msg->offset,
-        .record_unix_ms = msg->timestamp_ms,
-        .received_ns = clock_unix_ns(),
-        .attempt = attempt_of(msg),
-    };
-    arena_init(&w->arena, p->spec.config->job_max_bytes * 4);
-    job_init(&w->job);
-    buf_init(&w->record, p->spec.worker->result_max_bytes * 2);
-    return w;
-}
-
-static void work_free(struct work *w)
-{
-    stream_done(&w->stream);
-    plan_done(&w->plan);
-    plan_done(&w->compile_plan);
-    compile_done(&w->compile);
-    arena_done(&w->arena);
-    buf_done(&w->record);
-    free(w->reason);
-    free(w);
-}
-
 /* ---- 2. what is not a job: dead letter --------------------------------- */
 
 static void bury(struct work *w, enum job_reject_reason reason,
                  const struct err *e)
 {
-    w->is_dead_letter = true;
-    w->topic = w->p->dead_topic;
+    w->why_dead = job_reject_name(reason);
     w->reason = xstrdup(e->msg);
-    w->rejected = reason;
     w->p->counts.dead++;
     log_warn("dead letter",
              "reason=%s topic=%s partition=%d offset=%" PRId64 " error=%s",
-             job_reject_name(reason), w->origin.topic, w->origin.partition,
+             w->why_dead, w->origin.topic, w->origin.partition,
              w->origin.offset, e->msg);
-    tell(w, "job.dead_letter", job_reject_name(reason));
-    (void)!buf_append(&w->record, job_reject_name(reason),
-                      strlen(job_reject_name(reason)), NULL);
-    publish(w);
+    tell(w, "job.dead_letter", w->why_dead);
+    settle_send(w->p->settle, w, PARCEL_DEAD_LETTER);
 }
 
-/* ---- 3. what cannot be run: a result that says why --------------------- */
+/* ---- 3. the end of an attempt: a result, or another one ---------------- */
+
+static void give_back(struct work *w);
+
+static void encode_result(struct work *w, struct result *result)
+{
+    const struct report_worker *worker = w->p->spec.worker;
+    struct err e;
+
+    report_add_origin(result, worker, &w->origin);
+    meter_reported(w->p->spec.meter, w->msg.queue, result);
+    if (report_encode(result, worker, &w->record, &e) < 0) {
+        /* Labels or limits beyond any sense: the outcome alone. */
+        struct result bare;
+        report_refused(&bare, &w->identity, STATUS_INTERNAL_ERROR, e.msg);
+        report_add_origin(&bare, worker, &w->origin);
+        w->status = STATUS_INTERNAL_ERROR;
+        if (report_encode(&bare, worker, &w->record, &e) < 0) {
+            log_error("result cannot be encoded", "error=%s", e.msg);
+        }
+    }
+}
+
+/* Beside its result: somebody should look at it. */
+static void bury_spent(struct work *w, const struct result *result)
+{
+    struct err words;
+
+    w->why_dead = DEAD_ATTEMPTS_SPENT;
+    (void)err_set(&words, ERR_LIMIT, "attempt %" PRIu64 " ended as %s%s%.*s",
+                  w->origin.attempt, status_name(w->status),
+                  result->status_reason.len ? ": " : "",
+                  VIEW_ARG(result->status_reason));
+    w->reason = xstrdup(words.msg);
+    w->p->counts.dead++;
+    log_warn("dead letter", "reason=%s job_id=%.*s error=%s", w->why_dead,
+             VIEW_ARG(w->identity.job_id), w->reason);
+    tell(w, "job.dead_letter", w->why_dead);
+    settle_send(w->p->settle, w, PARCEL_DEAD_LETTER);
+}
+
+/* Its successors wait meanwhile, so it waits here, and not in a topic. */
+static void try_in_turn(struct work *w)
+{
+    struct pipeline *p = w->p;
+    struct work *next =
+        work_new(p, &w->msg, p->spec.config, p->spec.worker->result_max_bytes);
+
+    next->origin.attempt = w->later.attempt;
+    backlog_replace(w, next);
+    backlog_wait(p->backlog, next, w->later.due_unix_ms);
+    work_free(w);
+}
+
+static void try_again(struct work *w)
+{
+    log_info("job is tried again", "job_id=%.*s attempt=%" PRIu64 " status=%s",
+             VIEW_ARG(w->identity.job_id), w->origin.attempt, w->later.why);
+    tell(w, "job.retried", w->later.why);
+    meter_retried(w->p->spec.meter, w->msg.queue, w->status);
+    if (w->turn && w->p->is_draining) {
+        give_back(w);
+    } else if (w->turn) {
+        try_in_turn(w);
+    } else {
+        settle_send(w->p->settle, w, PARCEL_LATER);
+    }
+}
+
+static enum again decide_again(struct work *w)
+{
+    struct pipeline *p = w->p;
+    uint64_t attempt = w->origin.attempt;
+    const struct again_tier *tier = again_tier_after(&p->backoff, attempt);
+
+    w->later = (struct later){
+        .due_unix_ms = clock_unix_ns() / NS_PER_MS + tier->delay_ms,
+        .topic = p->tier_topics[tier - again_tiers],
+        .why = status_name(w->status),
+        .attempt = attempt + 1,
+    };
+    return again_decide(&w->job, w->status, attempt, w->later.due_unix_ms);
+}
 
 static void publish_result(struct work *w, struct result *result)
 {
-    struct err e;
+    enum again again = AGAIN_NO;
 
     result->wal_seq = 0;
     note_late(w, AUDIT_FINISHED, result->usage.present ? &result->usage : NULL,
               &result->wal_seq);
     w->status = (enum status)result->status;
-    w->topic = w->p->results_topic;
-    report_add_origin(result, w->p->spec.worker, &w->origin);
-    meter_reported(w->p->spec.meter, w->msg.queue, result);
-    if (report_encode(result, w->p->spec.worker, &w->record, &e) < 0) {
-        /* Labels or limits beyond any sense: the outcome alone. */
-        struct result bare;
-        report_refused(&bare, &w->identity, STATUS_INTERNAL_ERROR, e.msg);
-        report_add_origin(&bare, w->p->spec.worker, &w->origin);
-        w->status = STATUS_INTERNAL_ERROR;
-        if (report_encode(&bare, w->p->spec.worker, &w->record, &e) < 0) {
-            log_error("result cannot be encoded", "error=%s", e.msg);
-        }
+    again = decide_again(w);
+    if (again == AGAIN_YES) {
+        try_again(w);
+        return;
     }
+    encode_result(w, result);
     tell(w, "job.finished", status_name(w->status));
-    publish(w);
+    settle_send(w->p->settle, w, PARCEL_RESULT);
+    if (again == AGAIN_SPENT) {
+        bury_spent(w, result);
+    }
 }
 
 static void refuse(struct work *w, enum status status, const char *reason)
@@ -269,6 +264,35 @@ static bool decode(struct work *w)
         refuse(w, STATUS_VALIDATION_ERROR, e.msg);
         return false;
     }
+    w->is_decoded = true;
+    return true;
+}
+
+/* Before its time: back to Kafka, or for a moment into memory. */
+static bool is_postponed(struct work *w)
+{
+    struct pipeline *p = w->p;
+    uint64_t now_ms = clock_unix_ns() / NS_PER_MS;
+    uint64_t due_ms = 0;
+
+    if (w->job.not_before_unix_nano == RECORD_NO_UINT) {
+        return false;
+    }
+    due_ms = w->job.not_before_unix_nano / NS_PER_MS + 1; /* not a ms early */
+    if (due_ms <= now_ms + 1) {
+        return false;
+    }
+    if (!again_tier_within(due_ms - now_ms)) {
+        backlog_wait(p->backlog, w, due_ms);
+        return true;
+    }
+    w->later = (struct later){.due_unix_ms = due_ms,
+                              .topic = p->deferred_topic,
+                              .why = "not_before",
+                              .attempt = w->origin.attempt};
+    tell(w, "job.deferred", NULL);
+    meter_deferred(p->spec.meter, w->msg.queue);
+    settle_send(p->settle, w, PARCEL_LATER);
     return true;
 }
 
@@ -325,8 +349,6 @@ static bool is_answered_dry(struct work *w)
 
 /* ---- 5. launch --------------------------------------------------------- */
 
-static void give_back(struct work *w);
-
 static void not_launched(struct work *w, const struct err *e)
 {
     if (boxes_are_lost(w->p->spec.boxes)) {
@@ -380,33 +402,54 @@ static void launch(struct work *w)
     tell(w, "job.started", NULL);
 }
 
+/* What was held comes here again. */
 static void begin(struct work *w)
 {
-    w->p->counts.received++;
-    meter_taken(w->p->spec.meter, w->msg.queue);
-    if (decode(w) && plan(w) && !is_answered_dry(w)) {
+    if ((w->is_decoded || decode(w)) && !is_postponed(w) && backlog_enter(w->p->backlog, w) &&
+        plan(w) && !is_answered_dry(w)) {
         launch(w);
     }
 }
 
-static bool may_take(const struct pipeline *p)
+static bool may_begin(const struct pipeline *p)
 {
     return p->in && !p->is_draining && !p->is_closing &&
            executor_has_slot(p->executor) &&
            health_takes_jobs(p->spec.health) &&
            !audit_log_is_refused(p->spec.audit) &&
-           p->counts.unpublished < p->spec.slots * UNPUBLISHED_PER_SLOT;
+           settle_count(p->settle) < p->spec.slots * UNPUBLISHED_PER_SLOT;
+}
+
+static struct work *take(struct pipeline *p)
+{
+    struct kafka_in_msg msg;
+
+    if (backlog_is_full(p->backlog) || !kafka_in_take(p->in, &msg)) {
+        return NULL;
+    }
+    p->counts.received++;
+    meter_taken(p->spec.meter, msg.queue);
+    return work_new(p, &msg, p->spec.config, p->spec.worker->result_max_bytes);
 }
 
 void pipeline_pump(struct pipeline *p)
 {
-    struct kafka_in_msg msg;
+    for (unsigned i = 0; may_begin(p); i++) {
+        struct work *w = backlog_next(p->backlog);
 
-    for (unsigned i = 0; i < TAKES_PER_TURN && may_take(p); i++) {
-        if (!kafka_in_take(p->in, &msg)) {
+        if (w) {
+            begin(w);
+            continue;
+        }
+        if (i >= TAKES_PER_TURN) {
+            kafka_in_look_again(p->in);
             return;
         }
-        begin(work_new(p, &msg));
+        w = take(p);
+        if (!w) {
+            return;
+        }
+        begin(w);
     }
 }
 
@@ -419,6 +462,7 @@ static void give_back(struct work *w)
     struct pipeline *p = w->p;
 
     meter_given_back(p->spec.meter, w->msg.queue);
+    backlog_leave(p->backlog, w);
     kafka_in_drop(p->in, &w->msg);
     work_free(w);
     finish_if_idle(p);
@@ -535,147 +579,29 @@ void pipeline_on_ended(struct pipeline *p, const struct launch_ended *ended)
     pipeline_pump(p);
 }
 
-/* ---- 7. publish -------------------------------------------------------- */
-
-static void on_acknowledged(const struct err *failure, void *arg);
-
-static int send_record(struct work *w, struct err *e)
-{
-    const struct envelope_facts facts = {
-        .msg = &w->msg,
-        .origin = &w->origin,
-        .identity = &w->identity,
-        .why = buf_view(&w->record),
-        .words = view_of(w->reason),
-        .worker_id = w->p->spec.worker->id,
-    };
-    struct envelope envelope;
-
-    if (w->is_dead_letter) {
-        envelope_of_dead_letter(&envelope, &facts);
-    } else {
-        envelope_of_result(&envelope, &facts);
-    }
-    const struct kafka_record record = {
-        .topic = w->topic,
-        .key = w->is_dead_letter ? w->msg.key : w->identity.job_id,
-        .value = w->is_dead_letter ? w->msg.value : buf_view(&w->record),
-        .headers = envelope.list,
-        .header_count = envelope.count,
-        .on_ack = on_acknowledged,
-        .arg = w,
-    };
-    int status = kafka_out_send(w->p->spec.out, &record, e);
-    envelope_done(&envelope);
-    return status;
-}
-
-/* A broker may take less than result.max_bytes, and says so each time: half
- * of it, then. Without output at the least it goes through. */
-static void shrink(struct work *w)
-{
-    struct report_worker worker = *w->p->spec.worker;
-    struct result result;
-    struct arena arena;
-    struct buf smaller;
-    struct err e;
-
-    worker.result_max_bytes = w->record.len / 2;
-    arena_init(&arena, w->record.len * 8);
-    buf_init(&smaller, w->record.max);
-    if (result_decode(w->record.data, w->record.len, &arena, &result, &e) < 0 ||
-        report_encode(&result, &worker, &smaller, &e) < 0) {
-        log_error("the broker does not take a result", "job_id=%.*s error=%s",
-                  VIEW_ARG(w->identity.job_id), e.msg);
-        buf_done(&smaller);
-    } else {
-        buf_done(&w->record);
-        w->record = smaller;
-    }
-    arena_done(&arena);
-}
-
-static void keep(struct work *w, const struct err *why)
-{
-    if (why->kind == ERR_LIMIT && !w->is_dead_letter) {
-        shrink(w);
-    }
-    DL_APPEND(w->p->unsent, w);
-}
-
-static void send_or_keep(struct work *w)
-{
-    struct pipeline *p = w->p;
-    struct err e;
-
-    if (send_record(w, &e) == 0) {
-        DL_APPEND(p->waiting, w);
-        return;
-    }
-    log_warn("result waits", "job_id=%.*s error=%s",
-             VIEW_ARG(w->identity.job_id), e.msg);
-    keep(w, &e);
-}
-
-static void publish(struct work *w)
-{
-    w->p->counts.unpublished++;
-    send_or_keep(w);
-}
-
-static void on_resend(uv_timer_t *timer)
-{
-    struct pipeline *p = timer->data;
-    struct work *list = p->unsent;
-    struct work *w;
-    struct work *next;
-
-    p->unsent = NULL;
-    DL_FOREACH_SAFE(list, w, next)
-    {
-        DL_DELETE(list, w);
-        meter_resent(p->spec.meter);
-        send_or_keep(w);
-    }
-}
-
-/* ---- 8. acknowledged: done --------------------------------------------- */
+/* ---- 7. acknowledged: done --------------------------------------------- */
 
 static void done(struct work *w)
 {
     struct pipeline *p = w->p;
 
-    if (!w->is_dead_letter) { /* those name no job to keep a record of */
+    if (work_has_sent(w, PARCEL_RESULT)) {
         note_late(w, AUDIT_PUBLISHED, NULL, NULL);
         meter_finished(p->spec.meter, w->msg.queue, w->status,
                        w->origin.received_ns);
-    } else {
-        meter_buried(p->spec.meter, w->msg.queue, w->rejected);
+        p->counts.succeeded += w->status == STATUS_SUCCESS;
     }
-    p->counts.unpublished--;
-    p->counts.finished++;
-    p->counts.succeeded += !w->is_dead_letter && w->status == STATUS_SUCCESS;
+    if (work_has_sent(w, PARCEL_DEAD_LETTER)) {
+        meter_buried(p->spec.meter, w->msg.queue, w->why_dead);
+    }
+    p->counts.finished += !work_has_sent(w, PARCEL_LATER);
     log_debug("job done", "job_id=%.*s status=%s", VIEW_ARG(w->identity.job_id),
-              w->is_dead_letter ? "dead" : status_name(w->status));
+              status_name(w->status));
+    backlog_leave(p->backlog, w);
     kafka_in_done(p->in, &w->msg);
     work_free(w);
     pipeline_pump(p);
     finish_if_idle(p);
-}
-
-static void on_acknowledged(const struct err *failure, void *arg)
-{
-    struct work *w = arg;
-    struct pipeline *p = w->p;
-
-    DL_DELETE(p->waiting, w);
-    if (!failure) {
-        done(w);
-        return;
-    }
-    log_warn("result not delivered", "job_id=%.*s error=%s",
-             VIEW_ARG(w->identity.job_id), failure->msg);
-    keep(w, failure);
 }
 
 /* ---- life of the pipeline ---------------------------------------------- */
@@ -683,9 +609,34 @@ static void on_acknowledged(const struct err *failure, void *arg)
 static void finish_if_idle(struct pipeline *p)
 {
     if (p->is_draining && !p->is_closing &&
-        executor_running(p->executor) == 0 && p->counts.unpublished == 0) {
+        executor_running(p->executor) == 0 && settle_count(p->settle) == 0) {
         p->is_closing = true;
         p->spec.on_idle(p->spec.arg);
+    }
+}
+
+static void on_held_ready(void *arg)
+{
+    pipeline_pump(arg);
+}
+
+static void name_topics(struct pipeline *p)
+{
+    const struct config *config = p->spec.config;
+
+    p->output_topic = kafka_conf_topic(config, "output");
+    p->deferred_topic = kafka_conf_topic(config, "deferred");
+    for (size_t i = 0; i < AGAIN_TIERS; i++) {
+        p->tier_topics[i] = kafka_conf_topic(config, again_tiers[i].topic);
+    }
+}
+
+static void free_topics(struct pipeline *p)
+{
+    free(p->output_topic);
+    free(p->deferred_topic);
+    for (size_t i = 0; i < AGAIN_TIERS; i++) {
+        free(p->tier_topics[i]);
     }
 }
 
@@ -696,22 +647,25 @@ int pipeline_open(const struct pipeline_spec *spec, struct pipeline **out,
     struct pipeline *p = xcalloc(1, sizeof(*p));
 
     p->spec = *spec;
-    (void)snprintf(p->results_topic, sizeof(p->results_topic), "%sresults",
-                   spec->config->topics_prefix);
-    (void)snprintf(p->dead_topic, sizeof(p->dead_topic), "%sdead",
-                   spec->config->topics_prefix);
-    (void)snprintf(p->output_topic, sizeof(p->output_topic), "%soutput",
-                   spec->config->topics_prefix);
-    if (executor_open(spec->loop, spec->boxes, spec->slots, &callbacks,
+    if (again_backoff_parse(spec->config, &p->backoff, e) < 0 ||
+        executor_open(spec->loop, spec->boxes, spec->slots, &callbacks,
                       &p->executor, e) < 0) {
         free(p);
         return -1;
     }
     executor_prefer(p->executor, (unsigned)spec->config->box_prepared);
-    (void)uv_timer_init(spec->loop, &p->resend_timer);
-    p->resend_timer.data = p;
-    (void)uv_timer_start(&p->resend_timer, on_resend, RESEND_MS, RESEND_MS);
-    uv_unref((uv_handle_t *)&p->resend_timer);
+    p->backlog = backlog_open(spec->loop, on_held_ready, p);
+    name_topics(p);
+    const struct settle_spec settle = {
+        .config = spec->config,
+        .loop = spec->loop,
+        .out = spec->out,
+        .meter = spec->meter,
+        .worker = spec->worker,
+        .on_settled = done,
+        .on_unsettled = give_back,
+    };
+    p->settle = settle_open(&settle);
     *out = p;
     return 0;
 }
@@ -721,12 +675,22 @@ void pipeline_attach(struct pipeline *p, struct kafka_in *in)
     p->in = in;
 }
 
+static void give_back_held(struct pipeline *p)
+{
+    struct work *w = NULL;
+
+    while ((w = backlog_take(p->backlog)) != NULL) {
+        give_back(w);
+    }
+}
+
 void pipeline_drain(struct pipeline *p)
 {
     p->is_draining = true;
     if (p->in) {
         kafka_in_pause(p->in);
     }
+    give_back_held(p);
     finish_if_idle(p);
 }
 
@@ -738,6 +702,7 @@ void pipeline_abandon(struct pipeline *p)
 void pipeline_lost(struct pipeline *p)
 {
     p->is_draining = true;
+    give_back_held(p);
     executor_lost(p->executor);
 }
 
@@ -745,28 +710,20 @@ void pipeline_counts(const struct pipeline *p, struct pipeline_counts *out)
 {
     *out = p->counts;
     out->running = executor_running(p->executor);
+    out->unpublished = settle_count(p->settle);
     out->unpublished_max = p->spec.slots * UNPUBLISHED_PER_SLOT;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    free(handle->data);
 }
 
 void pipeline_close(struct pipeline *p)
 {
-    struct work *w;
-    struct work *next;
-
     if (!p) {
         return;
     }
     p->is_closing = true;
-    DL_FOREACH_SAFE(p->unsent, w, next)
-    {
-        DL_DELETE(p->unsent, w);
-        give_back(w);
-    }
+    settle_close(p->settle);
+    give_back_held(p);
+    backlog_close(p->backlog);
     executor_close(p->executor);
-    uv_close((uv_handle_t *)&p->resend_timer, on_timer_closed);
+    free_topics(p);
+    free(p);
 }

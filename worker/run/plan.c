@@ -29,21 +29,9 @@ static bool asks_session(const struct job *j)
 {
     return j->session_id.data != NULL;
 }
-static bool asks_order(const struct job *j)
-{
-    return j->ordering_key.data != NULL;
-}
-static bool asks_later(const struct job *j)
-{
-    return j->not_before_unix_nano != RECORD_NO_UINT;
-}
 static bool asks_once(const struct job *j)
 {
     return j->max_attempts == 1;
-}
-static bool asks_retry(const struct job *j)
-{
-    return j->retry_on_count > 0;
 }
 static bool asks_reply(const struct job *j)
 {
@@ -87,10 +75,7 @@ static const struct {
     {"manifest", asks_manifest},
     {"template", asks_template},
     {"session_id", asks_session},
-    {"ordering_key", asks_order},
-    {"not_before_unix_nano", asks_later},
     {"max_attempts: 1 (at most once)", asks_once},
-    {"retry_on", asks_retry},
     {"reply_to", asks_reply},
     {"validation: strict", asks_strict},
     {"network.mode: allowlist, open", asks_network},

@@ -33,6 +33,8 @@
 
 struct kafka_in {
     const struct config *config;
+    const char *group;
+    bool is_patient;
     rd_kafka_t *rk;
     struct kafka_wake *wake;
     rd_kafka_queue_t *main_queue;
@@ -407,6 +409,11 @@ void kafka_in_drop(struct kafka_in *in, struct kafka_in_msg *msg)
     in->loans--;
 }
 
+void kafka_in_look_again(struct kafka_in *in)
+{
+    kafka_wake_fire(in->wake);
+}
+
 void kafka_in_pause(struct kafka_in *in)
 {
     in->is_paused = true;
@@ -589,7 +596,7 @@ static int open_client(struct kafka_in *in, struct err *e)
     const struct config *config = in->config;
     rd_kafka_conf_t *conf = NULL;
 
-    if (kafka_in_conf(config, &conf, e) < 0) {
+    if (kafka_in_conf(config, in->group, in->is_patient, &conf, e) < 0) {
         return -1;
     }
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
@@ -602,8 +609,8 @@ static int open_client(struct kafka_in *in, struct err *e)
     (void)rd_kafka_poll_set_consumer(in->rk);
     in->commit_queue = rd_kafka_queue_new(in->rk);
     kafka_wake_watch(in->wake, in->commit_queue);
-    in->start = kafka_start_open(in->rk, config->topics_group, in->wake,
-                                 on_start_known, in);
+    in->start =
+        kafka_start_open(in->rk, in->group, in->wake, on_start_known, in);
     in->start_without = kafka_in_start_without(config);
     if (subscribe(in, e) < 0) {
         return -1;
@@ -627,18 +634,22 @@ static void renew(struct kafka_in *in)
     log_info("kafka consumer made anew", NULL);
 }
 
-int kafka_in_open(const struct config *config, uv_loop_t *loop,
+int kafka_in_open(const struct config *config,
+                  const struct kafka_in_source *source, uv_loop_t *loop,
                   const struct kafka_in_callbacks *callbacks,
                   struct kafka_in **out, struct err *e)
 {
     struct kafka_in *in = xcalloc(1, sizeof(*in));
 
     in->config = config;
+    in->group = source->group;
+    in->is_patient = source->is_patient;
     in->callbacks = *callbacks;
     in->renew_ms = RENEW_FIRST_MS;
     in->ends = kafka_ends_new(&in->parts);
-    if (kafka_parts_init(&in->parts, config, e) < 0 ||
-        kafka_wake_open(loop, on_wake, in, &in->wake, e) < 0 ||
+    kafka_parts_init(&in->parts, config, source->stem, source->queues,
+                     source->queue_count);
+    if (kafka_wake_open(loop, on_wake, in, &in->wake, e) < 0 ||
         open_client(in, e) < 0) {
         kafka_in_close(in);
         return -1;
@@ -648,4 +659,21 @@ int kafka_in_open(const struct config *config, uv_loop_t *loop,
     in->tick_timer = start_timer(in, loop, on_tick, TICK_MS);
     *out = in;
     return 0;
+}
+
+int kafka_in_open_jobs(const struct config *config, uv_loop_t *loop,
+                       const struct kafka_in_callbacks *callbacks,
+                       struct kafka_in **out, struct err *e)
+{
+    AUTO_FREE struct kafka_conf_queue *queues = NULL;
+    struct kafka_in_source source = {
+        .group = config->topics_group,
+        .stem = "jobs.",
+    };
+
+    if (kafka_conf_queues(config, &queues, &source.queue_count, e) < 0) {
+        return -1;
+    }
+    source.queues = queues;
+    return kafka_in_open(config, &source, loop, callbacks, out, e);
 }

@@ -27,6 +27,7 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "svc/kafka_conf.h"
 #include "svc/kafka_ends.h"
 #include "svc/kafka_parts.h"
 #include "wire/config.h"
@@ -58,10 +59,24 @@ struct kafka_in_msg {
 bool kafka_in_header(const struct kafka_in_msg *msg, size_t index,
                      const char **out_name, struct view *out_value);
 
-/* config is borrowed until the close. */
-int kafka_in_open(const struct config *config, uv_loop_t *loop,
+/* What is read, by which group. */
+struct kafka_in_source {
+    const char *group;
+    const char *stem; /* of the topics, between topics.prefix and the name */
+    const struct kafka_conf_queue *queues;
+    size_t queue_count;
+    bool is_patient; /* nobody waits: the broker is asked less often */
+};
+
+/* config is borrowed until the close, the group's name as well. */
+int kafka_in_open(const struct config *config,
+                  const struct kafka_in_source *source, uv_loop_t *loop,
                   const struct kafka_in_callbacks *callbacks,
                   struct kafka_in **out, struct err *e) MUST_USE;
+/* The jobs of topics.queues. */
+int kafka_in_open_jobs(const struct config *config, uv_loop_t *loop,
+                       const struct kafka_in_callbacks *callbacks,
+                       struct kafka_in **out, struct err *e) MUST_USE;
 
 /* Takes the next message, 1; or 0 when none is waiting here. */
 int kafka_in_take(struct kafka_in *in, struct kafka_in_msg *out);
@@ -73,6 +88,8 @@ void kafka_in_started(struct kafka_in *in, const struct kafka_in_msg *msg);
 void kafka_in_done(struct kafka_in *in, struct kafka_in_msg *msg);
 void kafka_in_drop(struct kafka_in *in, struct kafka_in_msg *msg);
 
+/* on_ready again soon: who takes stopped before there was nothing more. */
+void kafka_in_look_again(struct kafka_in *in);
 /* Stop taking new messages but stay in the group (drain): take() says 0. */
 void kafka_in_pause(struct kafka_in *in);
 size_t kafka_in_assigned(const struct kafka_in *in);

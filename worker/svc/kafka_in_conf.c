@@ -47,6 +47,12 @@ static const struct kafka_conf_row consumer_rows[] = {
     {NULL, NULL},
 };
 
+/* Where nobody waits, whatever the user has set for the jobs. */
+static const struct kafka_conf_row patient_rows[] = {
+    {"fetch.wait.max.ms", "500"},
+    {"fetch.queue.backoff.ms", "500"},
+};
+
 /* Each table has a row to spare, its end: enough for group.id and an end. */
 #define ROWS_MAX                                                               \
     (ARRAY_LEN(in_rows) + ARRAY_LEN(classic_rows) + ARRAY_LEN(consumer_rows))
@@ -84,8 +90,16 @@ static void add_rows(struct kafka_conf_row *rows, size_t *count,
     }
 }
 
-int kafka_in_conf(const struct config *config, rd_kafka_conf_t **out,
-                  struct err *e)
+static void set_patient(rd_kafka_conf_t *conf)
+{
+    for (size_t i = 0; i < ARRAY_LEN(patient_rows); i++) {
+        (void)rd_kafka_conf_set(conf, patient_rows[i].name,
+                                patient_rows[i].value, NULL, 0);
+    }
+}
+
+int kafka_in_conf(const struct config *config, const char *group,
+                  bool is_patient, rd_kafka_conf_t **out, struct err *e)
 {
     const char *protocol = config_kafka_get(config, "group.protocol");
     bool is_classic = !protocol || strcmp(protocol, "consumer") != 0;
@@ -94,10 +108,13 @@ int kafka_in_conf(const struct config *config, rd_kafka_conf_t **out,
 
     add_rows(rows, &count, in_rows);
     add_rows(rows, &count, is_classic ? classic_rows : consumer_rows);
-    rows[count++] = (struct kafka_conf_row){"group.id", config->topics_group};
+    rows[count++] = (struct kafka_conf_row){"group.id", group};
     rows[count] = (struct kafka_conf_row){NULL, NULL};
     if (kafka_conf_new(config, rows, out, e) < 0) {
         return -1;
+    }
+    if (is_patient) {
+        set_patient(*out);
     }
     if (set_sizes(*out, config, e) < 0) {
         rd_kafka_conf_destroy(*out);

@@ -19,29 +19,23 @@
 /* Of records that need no run; then the loop has its turn. */
 #define SKIPS_PER_TURN 1000
 
-int kafka_parts_init(struct kafka_parts *parts, const struct config *config,
-                     struct err *e)
+void kafka_parts_init(struct kafka_parts *parts, const struct config *config,
+                      const char *stem, const struct kafka_conf_queue *queues,
+                      size_t count)
 {
-    AUTO_FREE struct kafka_conf_queue *queues = NULL;
-    size_t count = 0;
-
     memset(parts, 0, sizeof(*parts));
-    if (kafka_conf_queues(config, &queues, &count, e) < 0) {
-        return -1;
-    }
     parts->round = 1; /* 0: never found empty */
     parts->text_max = OFFSETS_TEXT_MAX;
     parts->lane_count = count;
     parts->lanes = xcalloc(count, sizeof(*parts->lanes));
     for (size_t i = 0; i < count; i++) {
-        char name[sizeof(queues[i].name) + sizeof("jobs.")];
+        char name[sizeof(queues[i].name) + 16];
 
-        (void)snprintf(name, sizeof(name), "jobs.%s", queues[i].name);
+        (void)snprintf(name, sizeof(name), "%s%s", stem, queues[i].name);
         parts->lanes[i].queue = xstrdup(queues[i].name);
         parts->lanes[i].topic = kafka_conf_topic(config, name);
         parts->lanes[i].weight = queues[i].weight;
     }
-    return 0;
 }
 
 void kafka_parts_free(struct kafka_parts *parts)

@@ -19,6 +19,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "svc/kafka_conf.h"
 #include "svc/kafka_wake.h"
 #include "wire/config.h"
 #include "wire/offsets.h"
@@ -62,8 +63,10 @@ struct kafka_loan {
     struct offsets_ticket ticket;
 };
 
-int kafka_parts_init(struct kafka_parts *parts, const struct config *config,
-                     struct err *e) MUST_USE;
+/* A lane for each queue: its topic is topics.prefix, stem and name. */
+void kafka_parts_init(struct kafka_parts *parts, const struct config *config,
+                      const char *stem, const struct kafka_conf_queue *queues,
+                      size_t count);
 void kafka_parts_free(struct kafka_parts *parts); /* no loans may be out */
 
 struct kafka_lane *kafka_parts_lane(struct kafka_parts *parts,

@@ -18,7 +18,11 @@ GAUGE  (SLOTS,           "forkyard.worker.slots", "{slot}", NONE, NONE, "jobs th
 GAUGE  (RUNNING,         "forkyard.jobs.running", "{job}", NONE, NONE, "jobs that run now") \
 COUNTER(RECEIVED,        "messaging.client.consumed.messages", "{message}", QUEUE, NONE, "messages taken from the queue, bad ones too") \
 COUNTER(FINISHED,        "forkyard.jobs.finished", "{job}", QUEUE, STATUS, "results that the broker has acknowledged, by how the job ended") \
-COUNTER(DEAD,            "forkyard.jobs.dead_lettered", "{message}", QUEUE, REASON, "messages that name no job, acknowledged on the dead-letter topic") \
+COUNTER(DEAD,            "forkyard.jobs.dead_lettered", "{message}", QUEUE, REASON, "messages that name no job and jobs that have had all their attempts, acknowledged on the dead-letter topic") \
+COUNTER(RETRIED,         "forkyard.jobs.retried", "{job}", QUEUE, STATUS, "jobs that wait for another attempt, by how the last one ended") \
+COUNTER(DEFERRED,        "forkyard.jobs.deferred", "{job}", QUEUE, NONE, "jobs that came before their time and wait for it") \
+GAUGE  (WAITING,         "forkyard.jobs.waiting", "{job}", NONE, NONE, "waiting jobs that this worker holds and will bring back when they are due; others wait in the broker") \
+COUNTER(RETURNED,        "forkyard.jobs.returned", "{job}", NONE, NONE, "waiting jobs that this worker has brought back to their queue") \
 COUNTER(GIVEN_BACK,      "forkyard.jobs.given_back", "{job}", QUEUE, NONE, "jobs not finished and left to another worker") \
 TIMES  (QUEUE_TIME,      "forkyard.job.queue_time", "s", QUEUE, NONE, "from the message's time stamp to the start of the job") \
 TIMES  (SETUP_TIME,      "forkyard.job.setup_time", "s", QUEUE, NONE, "from the request for a box to the start of the program in it") \

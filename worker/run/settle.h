@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* settle.h - the records that a job leaves behind (its result, a dead letter,
+ * itself for another time), until the broker has them. Runs in the engine.
+ *
+ * Happy path: settle_send() for each kind, in one go; when the last of them is
+ * acknowledged on_settled is called, and the job's message may be done.
+ *
+ * Failures: a record that cannot be queued or delivered is sent again until it
+ * is. A result that the broker finds too large loses output each time.
+ *
+ * On close: works with records not acknowledged are given to on_unsettled. */
+#pragma once
+
+#include <uv.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "run/meter.h"
+#include "run/work.h"
+#include "svc/kafka_out.h"
+
+struct settle;
+
+/* All borrowed. The functions are called from the loop, never from within
+ * settle_send(). */
+struct settle_spec {
+    const struct config *config;
+    uv_loop_t *loop;
+    struct kafka_out *out;
+    struct meter *meter;
+    const struct report_worker *worker;
+    void (*on_settled)(struct work *w);
+    void (*on_unsettled)(struct work *w);
+};
+
+struct settle *settle_open(const struct settle_spec *spec);
+/* Borrows the work until on_settled or on_unsettled. */
+void settle_send(struct settle *settle, struct work *w, enum parcel_kind kind);
+/* Works with records not acknowledged. */
+unsigned settle_count(const struct settle *settle);
+/* After the producer was closed. The loop must run once more. */
+void settle_close(struct settle *settle);
