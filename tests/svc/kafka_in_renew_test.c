@@ -88,7 +88,7 @@ static void worker_open(struct worker *w)
     }
     mock_broker_config(&w->mock, &w->config);
     mock_broker_set(&w->config, "topics.queues", "default");
-    if (kafka_in_open(&w->config, &w->loop, &callbacks, &w->in, &e) < 0) {
+    if (kafka_in_open_jobs(&w->config, &w->loop, &callbacks, &w->in, &e) < 0) {
         fail_msg("%s", e.msg);
     }
 }

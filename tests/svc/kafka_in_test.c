@@ -703,8 +703,8 @@ static void open_must_fail(const char *name, const char *value,
     setup(&mock, &loop, 1);
     w = worker_new(&mock, &loop, "default");
     mock_broker_set(&w->config, name, value);
-    assert_int_equal(kafka_in_open_jobs(&w->config, &loop, &callbacks, &w->in, &e),
-                     -1);
+    assert_int_equal(
+        kafka_in_open_jobs(&w->config, &loop, &callbacks, &w->in, &e), -1);
     assert_int_equal(e.kind, ERR_INPUT);
     if (!strstr(e.msg, words)) {
         fail_msg("'%s' does not say '%s'", e.msg, words);

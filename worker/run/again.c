@@ -94,8 +94,9 @@ enum again again_decide(const struct job *job, enum status status,
     if (!asks_for(job, status)) {
         return AGAIN_NO;
     }
-    if (attempt >= most || (job->expires_unix_nano != RECORD_NO_UINT &&
-                            job->expires_unix_nano / NS_PER_MS <= due_unix_ms)) {
+    if (attempt >= most ||
+        (job->expires_unix_nano != RECORD_NO_UINT &&
+         job->expires_unix_nano / NS_PER_MS <= due_unix_ms)) {
         return AGAIN_SPENT;
     }
     return AGAIN_YES;

@@ -45,9 +45,8 @@ static void add_number(struct envelope *h, size_t i, const char *name,
 
 static bool is_of_waiting(const char *name)
 {
-    static const char *const names[] = {ENVELOPE_LATER_DUE,
-                                        ENVELOPE_LATER_TOPIC,
-                                        ENVELOPE_LATER_WHY};
+    static const char *const names[] = {
+        ENVELOPE_LATER_DUE, ENVELOPE_LATER_TOPIC, ENVELOPE_LATER_WHY};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (!strcmp(name, names[i])) {

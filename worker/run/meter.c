@@ -18,8 +18,8 @@ struct meter {
 
 /* The order of their labels. */
 static const char *const reasons[] = {
-    "undecodable", "oversized", "unknown_version", "no_id",
-    DEAD_ATTEMPTS_SPENT, DEAD_NOT_RETURNED,
+    "undecodable", "oversized",         "unknown_version",
+    "no_id",       DEAD_ATTEMPTS_SPENT, DEAD_NOT_RETURNED,
 };
 
 static void tell_words(struct metrics *metrics)

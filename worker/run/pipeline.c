@@ -405,8 +405,8 @@ static void launch(struct work *w)
 /* What was held comes here again. */
 static void begin(struct work *w)
 {
-    if ((w->is_decoded || decode(w)) && !is_postponed(w) && backlog_enter(w->p->backlog, w) &&
-        plan(w) && !is_answered_dry(w)) {
+    if ((w->is_decoded || decode(w)) && !is_postponed(w) &&
+        backlog_enter(w->p->backlog, w) && plan(w) && !is_answered_dry(w)) {
         launch(w);
     }
 }

@@ -29,10 +29,10 @@ struct held {
     struct waiting *w;
     struct kafka_in_msg msg;
     uint64_t due_unix_ms;
-    char *topic; /* where it goes next */
-    bool is_waiting_on; /* not back yet: to the topic of a longer wait */
+    char *topic;          /* where it goes next */
+    bool is_waiting_on;   /* not back yet: to the topic of a longer wait */
     const char *why_dead; /* NULL: it is not */
-    struct held *next; /* of those sent and not acknowledged */
+    struct held *next;    /* of those sent and not acknowledged */
     struct held *prev;
 };
 

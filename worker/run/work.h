@@ -72,9 +72,9 @@ struct work {
     char *reason;
     struct later later;
     struct parcel parcels[PARCEL_KINDS];
-    struct settle *settle; /* who sends them */
-    unsigned parcels_sent; /* a set of kinds */
-    unsigned parcels_out;  /* a number: not acknowledged yet */
+    struct settle *settle;    /* who sends them */
+    unsigned parcels_sent;    /* a set of kinds */
+    unsigned parcels_out;     /* a number: not acknowledged yet */
     struct backlog_key *turn; /* of its key; NULL: it has none */
     struct work *next, *prev; /* in the list of whoever holds it */
 };
