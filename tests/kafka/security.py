@@ -17,9 +17,10 @@ from kafka import Cluster, missing  # noqa: E402
 from kafka_security import Security  # noqa: E402
 from one_worker import Worker, forkyard, make_topics, until  # noqa: E402
 
-USERS = ("admin", "fleet", "app", "dashboard", "nobody")
-ROLES = {"worker": "fleet", "producer": "app", "reader": "dashboard"}
-PRINCIPALS = [word for role, user in ROLES.items()
+USERS = ("admin", "fleet", "ferry", "app", "dashboard", "nobody")
+ROLES = (("worker", "fleet"), ("producer", "app"), ("reader", "dashboard"),
+         ("worker", "ferry"), ("forwarder", "ferry"))
+PRINCIPALS = [word for role, user in ROLES
               for word in ("-p", f"{role}=User:{user}")]
 
 
@@ -54,7 +55,9 @@ class Place:
         return self.settings("OAUTH", self.security.oauth_settings(path))
 
     def worker(self, settings, **more):
-        return Worker(settings["kafka.bootstrap.servers"], settings, **more)
+        """Its user is no forwarder, if nothing else is said."""
+        return Worker(settings["kafka.bootstrap.servers"],
+                      {"retry.forward": "false", **settings}, **more)
 
     def submit(self, settings, code="echo well", **job):
         """Of a job in shell: (exit code, its id, words)."""
@@ -138,6 +141,37 @@ def job_is_run(place, way):
         same(worker.stop(), 0, "exit code of the worker")
 
 
+def job_is_tried_again(place):
+    """By one who is no forwarder, after one who is has brought it back."""
+    forwarding = {"retry.forward": "true", "topics.queues": "low"}
+    with place.worker(place.scram("fleet")) as worker, \
+            place.worker({**place.scram("ferry"), **forwarding}) as ferry:
+        code, job_id, err = place.submit(
+            place.scram("app"), "exit 7", max_attempts=2,
+            retry_on=["nonzero_exit"])
+        same(code, 0, f"exit code of submit ({err})")
+        got = place.result(place.scram("dashboard"), job_id)
+        same((got["status"], got["attempt"]), ("nonzero_exit", 2), "result")
+        until(lambda: ferry.metric("forkyard_jobs_returned_total") == 1,
+              "a job returned by the forwarder")
+        for each in worker, ferry:
+            same(each.said("kafka", "warn"), [], "complaints")
+            same(each.stop(), 0, "exit code of the worker")
+
+
+def no_forwarder_says_so(place):
+    with place.worker({**place.scram("fleet"),
+                       "retry.forward": "true"}) as worker:
+        worker.wait_words("kafka trouble", "client=waiting",
+                          "kind=group_right", "forkyard acls apply")
+        worker.wait_part("consumer", True)
+        code, job_id, err = place.submit(place.scram("app"))
+        same(code, 0, f"exit code of submit ({err})")
+        same(place.result(place.scram("dashboard"), job_id)["status"],
+             "success", "a job meanwhile")
+        same(worker.stop(), 0, "exit code of the worker")
+
+
 def makes_no_jobs(place, user):
     code, job_id, err = place.submit(place.scram(user))
     same((code, REFUSED in err), (1, True), f"submit ({err})")
@@ -215,7 +249,7 @@ def command_line_takes_none(place):
 # ---- refused: told once, with the remedy, and tried again -----------------
 
 
-def is_calm(worker, kind, clients=4):
+def is_calm(worker, kind, clients=5):
     """A line per client, and no more; it is there still."""
     lines = worker.said("kafka trouble", f"kind={kind}", "remedy=")
     same(0 < len(lines) <= clients, True, f"lines about {kind}: {lines}")
@@ -421,6 +455,9 @@ def main():
                  place)
         tap.case("a job is run over SCRAM", job_is_run, place, place.scram)
         tap.case("a job is run with tokens", job_is_run, place, place.oauth)
+        tap.case("a job is tried again", job_is_tried_again, place)
+        tap.case("one who is no forwarder says so", no_forwarder_says_so,
+                 place)
         tap.case("a worker makes no jobs", makes_no_jobs, place, "fleet")
         tap.case("a producer reads no results", producer_reads_no_results,
                  place)

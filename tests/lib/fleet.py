@@ -319,7 +319,6 @@ class RealKafka:
                    "kafka.heartbeat.interval.ms": 200,
                    "topics.queues": "default:3"}
         return {"topics.prefix": self.prefix, "topics.group": self.prefix,
-                "retry.group": self.prefix + "retry",
                 "kafka.group.protocol": protocol,
                 **(classic if protocol == "classic" else {})}
 

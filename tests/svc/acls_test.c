@@ -50,12 +50,16 @@ static void test_built_in_file(void **state)
     assert_true(is_allowed(&acls, "worker", read, false, "p.jobs.", true));
     assert_true(is_allowed(&acls, "worker", read, true, "fleet-1", false));
     assert_true(is_allowed(&acls, "worker", write, false, "p.results", false));
+    assert_true(is_allowed(&acls, "worker", write, false, "p.retry.", true));
+    assert_true(is_allowed(&acls, "forwarder", read, true, "p.retry", false));
+    assert_true(is_allowed(&acls, "forwarder", write, false, "p.jobs.", true));
     assert_true(is_allowed(&acls, "reader", read, false, "p.results", false));
     assert_true(is_allowed(&acls, "reader", read, true, "p.reader.", true));
     /* What each must not: */
     assert_false(
         is_allowed(&acls, "producer", read, false, "p.results", false));
     assert_false(is_allowed(&acls, "worker", write, false, "p.jobs.", true));
+    assert_false(is_allowed(&acls, "worker", read, false, "p.retry.", true));
     assert_false(is_allowed(&acls, "reader", read, true, "fleet-1", false));
     assert_true(acls_has_role(&acls, "reader"));
     assert_false(acls_has_role(&acls, "admin"));

@@ -13,6 +13,7 @@
 #include "bin/check_levels.h"
 #include "bin/cli.h"
 #include "bin/main.h"
+#include "run/again.h"
 #include "run/boxes.h"
 #include "run/runtimes.h"
 #include "svc/kafka_conf.h"
@@ -196,19 +197,22 @@ static size_t check_text(const struct cli *cli)
 }
 
 /* What the settings' own ranges cannot tell: librdkafka's properties, the
- * queues. A worker would end on these at its start. */
+ * queues, the waits. A worker would end on these at its start. */
 static int check_kafka(const struct config *config, struct err *e)
 {
     static const struct kafka_conf_row none[] = {{NULL, NULL}};
     AUTO_FREE struct kafka_conf_queue *queues = NULL;
     rd_kafka_conf_t *conf = NULL;
+    struct again_backoff backoff;
     size_t count = 0;
 
     if (kafka_conf_new(config, none, &conf, e) < 0) {
         return -1;
     }
     rd_kafka_conf_destroy(conf);
-    return kafka_conf_queues(config, &queues, &count, e);
+    return kafka_conf_queues(config, &queues, &count, e) < 0
+               ? -1
+               : again_backoff_parse(config, &backoff, e);
 }
 
 int cmd_check_main(int argc, char **argv)

@@ -340,6 +340,21 @@ static int boot_loop(struct engine *g, struct err *e)
     return 0;
 }
 
+static int boot_waiting(struct engine *g, struct err *e)
+{
+    const struct waiting_spec waiting = {
+        .config = g->config,
+        .loop = &g->loop,
+        .out = g->out,
+        .meter = monitor_meter(g->monitor),
+        .worker_id = g->id,
+        .on_fatal = on_fatal,
+        .arg = g,
+    };
+
+    return waiting_open(&waiting, &g->waiting, e);
+}
+
 static int boot_services(struct engine *g, int sock, struct err *e)
 {
     const struct boxes_callbacks boxes = {on_box_ended, on_launcher_lost, g};
@@ -378,17 +393,7 @@ static int boot_services(struct engine *g, int sock, struct err *e)
         return -1;
     }
     pipeline_attach(g->pipeline, g->in);
-    const struct waiting_spec waiting = {
-        .config = g->config,
-        .loop = &g->loop,
-        .out = g->out,
-        .meter = monitor_meter(g->monitor),
-        .worker_id = g->id,
-        .on_fatal = on_fatal,
-        .arg = g,
-    };
-    if (g->config->retry_forward &&
-        waiting_open(&waiting, &g->waiting, e) < 0) {
+    if (g->config->retry_forward && boot_waiting(g, e) < 0) {
         return -1;
     }
     const struct monitor_parts parts = {

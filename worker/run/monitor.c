@@ -160,6 +160,7 @@ static void read_troubles(struct monitor *m)
     const struct kafka_out *telemetry = telemetry_producer(m->parts.telemetry);
     const struct kafka_trouble *clients[] = {
         kafka_in_troubles(m->parts.in),
+        waiting_troubles(m->parts.waiting),
         kafka_out_troubles(m->parts.out),
         audit ? kafka_out_troubles(audit) : NULL,
         telemetry ? kafka_out_troubles(telemetry) : NULL,

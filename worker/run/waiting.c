@@ -43,6 +43,7 @@ struct waiting {
     struct held *sent;
     size_t bytes; /* of all that is held or sent */
     size_t count;
+    char *group;
     char *dead_topic;
     char *jobs_stem; /* what the name of every jobs topic begins with */
     uint64_t returned;
@@ -272,7 +273,8 @@ static int open_consumer(struct waiting *w, struct err *e)
                                                  on_fatal, w};
     struct kafka_conf_queue topics[AGAIN_TIERS + 1] = {0};
     const struct kafka_in_source source = {
-        .group = w->spec.config->retry_group,
+        .name = "waiting",
+        .group = w->group,
         .stem = "",
         .queues = topics,
         .queue_count = ARRAY_LEN(topics),
@@ -295,6 +297,7 @@ int waiting_open(const struct waiting_spec *spec, struct waiting **out,
     struct waiting *w = xcalloc(1, sizeof(*w));
 
     w->spec = *spec;
+    w->group = kafka_conf_retry_group(spec->config);
     w->dead_topic = kafka_conf_topic(spec->config, "dead");
     w->jobs_stem = kafka_conf_topic(spec->config, "jobs.");
     w->timed = timed_open(spec->loop, on_due, w);
@@ -312,6 +315,11 @@ void waiting_counts(const struct waiting *w, struct waiting_counts *out)
     if (w) {
         *out = (struct waiting_counts){w->count, w->returned};
     }
+}
+
+const struct kafka_trouble *waiting_troubles(const struct waiting *w)
+{
+    return w ? kafka_in_troubles(w->in) : NULL;
 }
 
 void waiting_stop(struct waiting *w)
@@ -335,6 +343,7 @@ void waiting_close(struct waiting *w)
     waiting_stop(w);
     kafka_in_close(w->in);
     timed_close(w->timed);
+    free(w->group);
     free(w->dead_topic);
     free(w->jobs_stem);
     free(w);

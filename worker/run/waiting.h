@@ -26,6 +26,7 @@
 #include "base/err.h"
 #include "run/meter.h"
 #include "svc/kafka_out.h"
+#include "svc/kafka_trouble.h"
 #include "wire/config.h"
 
 struct waiting;
@@ -48,6 +49,8 @@ struct waiting_counts {
     uint64_t returned; /* acknowledged */
 };
 void waiting_counts(const struct waiting *w, struct waiting_counts *out);
+/* Of its consumer; NULL when w is. */
+const struct kafka_trouble *waiting_troubles(const struct waiting *w);
 /* Takes nothing more, and gives back what it holds. What is on its way to the
  * broker goes on. */
 void waiting_stop(struct waiting *w);

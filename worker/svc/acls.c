@@ -10,8 +10,10 @@
 #include "svc/kafka_conf.h"
 #include "svc/yaml_list.h"
 
-#define KEY     "acls"
-#define WORKERS "workers" /* the name of their group in the file */
+#define KEY "acls"
+/* Names of groups in the file that stand for a setting. */
+#define WORKERS    "workers"
+#define FORWARDERS "forwarders"
 
 struct reader {
     const struct config *config;
@@ -124,6 +126,9 @@ static char *full_name(const struct reader *r, const struct entry *entry,
     *out_is_prefix = len > 0 && name[len - 1] == '*';
     if (entry->group && !strcmp(name, WORKERS)) {
         return xstrdup(r->config->topics_group);
+    }
+    if (entry->group && !strcmp(name, FORWARDERS)) {
+        return kafka_conf_retry_group(r->config);
     }
     full = kafka_conf_topic(r->config, name);
     if (*out_is_prefix) {

@@ -250,6 +250,12 @@ char *kafka_conf_topic(const struct config *config, const char *name)
     return topic;
 }
 
+char *kafka_conf_retry_group(const struct config *config)
+{
+    return config->retry_group[0] ? xstrdup(config->retry_group)
+                                  : kafka_conf_topic(config, "retry");
+}
+
 /* --- topics.queues ------------------------------------------------------- */
 
 /* Kafka's own rule for topic names. */

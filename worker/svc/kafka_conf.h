@@ -48,6 +48,8 @@ void kafka_conf_destroy(rd_kafka_t *rk);
 
 /* "<prefix><name>" on the heap. */
 char *kafka_conf_topic(const struct config *config, const char *name);
+/* retry.group, or what stands for it; on the heap. */
+char *kafka_conf_retry_group(const struct config *config);
 
 /* From topics.queues, "high:8,default:3,low:1"; a weight left out is 1. */
 struct kafka_conf_queue {

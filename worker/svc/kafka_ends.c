@@ -23,12 +23,12 @@ struct kafka_ends {
     uint64_t asked_ms; /* 0: never */
 };
 
-struct kafka_ends *kafka_ends_new(struct kafka_parts *parts)
+struct kafka_ends *kafka_ends_new(struct kafka_parts *parts, const char *name)
 {
     struct kafka_ends *ends = xcalloc(1, sizeof(*ends));
 
     ends->parts = parts;
-    ends->troubles.client = "jobs";
+    ends->troubles.client = name;
     return ends;
 }
 

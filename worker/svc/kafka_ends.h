@@ -28,7 +28,8 @@ struct kafka_ends_state {
 struct kafka_ends;
 
 /* Borrows. */
-struct kafka_ends *kafka_ends_new(struct kafka_parts *parts);
+/* name: of the client, for the log. */
+struct kafka_ends *kafka_ends_new(struct kafka_parts *parts, const char *name);
 void kafka_ends_free(struct kafka_ends *ends); /* accepts NULL */
 /* Of a client, which is asked from now on; wake is rung when there is an
  * answer. What is known, and was complained of, stays from client to client. */

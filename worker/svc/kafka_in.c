@@ -646,7 +646,7 @@ int kafka_in_open(const struct config *config,
     in->is_patient = source->is_patient;
     in->callbacks = *callbacks;
     in->renew_ms = RENEW_FIRST_MS;
-    in->ends = kafka_ends_new(&in->parts);
+    in->ends = kafka_ends_new(&in->parts, source->name);
     kafka_parts_init(&in->parts, config, source->stem, source->queues,
                      source->queue_count);
     if (kafka_wake_open(loop, on_wake, in, &in->wake, e) < 0 ||
@@ -667,6 +667,7 @@ int kafka_in_open_jobs(const struct config *config, uv_loop_t *loop,
 {
     AUTO_FREE struct kafka_conf_queue *queues = NULL;
     struct kafka_in_source source = {
+        .name = "jobs",
         .group = config->topics_group,
         .stem = "jobs.",
     };

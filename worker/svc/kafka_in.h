@@ -61,6 +61,7 @@ bool kafka_in_header(const struct kafka_in_msg *msg, size_t index,
 
 /* What is read, by which group. */
 struct kafka_in_source {
+    const char *name; /* for the log */
     const char *group;
     const char *stem; /* of the topics, between topics.prefix and the name */
     const struct kafka_conf_queue *queues;
@@ -68,7 +69,7 @@ struct kafka_in_source {
     bool is_patient; /* nobody waits: the broker is asked less often */
 };
 
-/* config is borrowed until the close, the group's name as well. */
+/* config, and name and group of the source, are borrowed until the close. */
 int kafka_in_open(const struct config *config,
                   const struct kafka_in_source *source, uv_loop_t *loop,
                   const struct kafka_in_callbacks *callbacks,

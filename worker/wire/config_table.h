@@ -19,7 +19,7 @@ TEXT(topics_prefix,   "topics.prefix",   "forkyard.", "in front of every topic n
 TEXT(topics_group,    "topics.group",    "forkyard", "consumer group of the workers") \
 TEXT(topics_queues,   "topics.queues",   "high:8,default:3,low:1", "queues this worker takes jobs from, each with its weight") \
 TIME(topics_commit_ms, "topics.commit_interval", 250, 10, 60000, "between two offset commits of finished jobs") \
-TEXT(retry_group,     "retry.group",     "forkyard.retry", "consumer group of those who bring waiting jobs back when they are due: one for all workers of a cluster") \
+TEXT(retry_group,     "retry.group",     "",         "consumer group of those who bring waiting jobs back when they are due, one for all workers; empty: topics.prefix and retry") \
 TEXT(retry_backoff,   "retry.backoff",   "5s,1m,10m,1h", "how long a job waits before each further attempt, of 5s, 1m, 10m, 1h; the last one repeats") \
 BOOL(retry_forward,   "retry.forward",   1, "bring waiting jobs back when they are due; some worker must, and needs the right to write to every jobs topic") \
 TEXT(http_listen,     "http.listen",     "",        "metrics and health over HTTP: 127.0.0.1:9464, [::1]:9464 or unix:/path, port 0 is any free one; empty: off. Nobody is asked who he is, so mind who can reach it") \
