@@ -6,7 +6,8 @@
  *
  * Asked at every step: does the watermark pass an unfinished record? Does each
  * commit say what is finished, no more and no less? Does it ever go back? Are
- * exactly the unfinished ones run after a restart?
+ * exactly the unfinished ones run after a restart? Is each that may begin only
+ * once known to have begun, in every worker after the one that began it?
  *
  * OFFSETS_LIVES=N for more of them, OFFSETS_SEED=N for others. */
 #include <stdlib.h>
@@ -34,12 +35,15 @@ struct world {
     char text[OFFSETS_TEXT_MAX + 1];
     size_t text_len;
     bool is_told[LOG_MAX]; /* finished, as of that commit */
+    bool is_told_begun[LOG_MAX];
     /* the worker of the moment */
     struct offsets tracker;
     int64_t next;
     bool is_known[LOG_MAX]; /* is_told, when it began */
     bool is_open[LOG_MAX];  /* taken and unfinished */
     bool is_started[LOG_MAX];
+    bool is_known_begun[LOG_MAX]; /* is_told_begun, when it began */
+    bool is_marked[LOG_MAX];      /* as something that begins once */
     size_t open;
     uint32_t seed;
     uint32_t first_seed;
@@ -77,6 +81,12 @@ static bool model_is_finished(const struct world *w, int64_t at)
     return at < w->next ? !w->is_open[at] : w->is_known[at];
 }
 
+static bool model_is_begun(const struct world *w, int64_t at)
+{
+    return at < w->next ? w->is_open[at] && w->is_marked[at]
+                        : w->is_known_begun[at];
+}
+
 /* --- a life --------------------------------------------------------------- */
 
 static void make_log(struct world *w)
@@ -106,6 +116,8 @@ static void begin(struct world *w)
     memset(w->is_open, 0, sizeof(w->is_open));
     memset(w->is_started, 0, sizeof(w->is_started));
     memset(w->is_known, 0, sizeof(w->is_known));
+    memset(w->is_known_begun, 0, sizeof(w->is_known_begun));
+    memset(w->is_marked, 0, sizeof(w->is_marked));
     w->open = 0;
     w->next = w->start;
     if (w->committed < 0) {
@@ -115,10 +127,27 @@ static void begin(struct world *w)
     if (offsets_restore(&w->tracker, w->committed, w->text, w->text_len, &e) ==
         0) {
         memcpy(w->is_known, w->is_told, sizeof(w->is_known));
+        memcpy(w->is_known_begun, w->is_told_begun, sizeof(w->is_known_begun));
     } else if (e.kind != ERR_INPUT || e.msg[0] == '\0') {
         wrong(w, "metadata refused without a reason", w->committed);
     }
 }
+
+static enum offsets_taken what_it_is(const struct world *w, int64_t at)
+{
+    if (w->is_known[at]) {
+        return OFFSETS_KNOWN;
+    }
+    return w->is_known_begun[at] ? OFFSETS_BEGUN : OFFSETS_TAKEN;
+}
+
+static const char *const takes_for[] = {
+    [OFFSETS_TAKEN] = "taken for one that was never begun",
+    [OFFSETS_BEGUN] = "taken for one that has begun",
+    [OFFSETS_KNOWN] = "taken for a finished one",
+    [OFFSETS_FULL] = "no room",
+    [OFFSETS_BACK] = "taken for one before",
+};
 
 static void take(struct world *w)
 {
@@ -136,14 +165,12 @@ static void take(struct world *w)
         wrong(w, "no room for one that fits", at);
     }
     got = offsets_take(&w->tracker, at, w->epoch[at], 1, &ticket);
-    if (got != (w->is_known[at] ? OFFSETS_KNOWN : OFFSETS_TAKEN)) {
-        wrong(w,
-              w->is_known[at] ? "a finished one is run again"
-                              : "an unfinished one is skipped",
-              at);
+    if (got != what_it_is(w, at)) {
+        wrong(w, takes_for[got], at);
     }
     w->next = at + 1;
-    if (got == OFFSETS_TAKEN) {
+    if (got != OFFSETS_KNOWN) {
+        w->is_marked[at] = got == OFFSETS_BEGUN;
         w->is_open[at] = true;
         w->open++;
         w->runs[at]++;
@@ -177,6 +204,54 @@ static void start(struct world *w)
     }
 }
 
+/* Marks taken over count as well, until their record is finished. */
+static size_t marks(const struct world *w)
+{
+    size_t count = 0;
+
+    for (int64_t at = w->start; at < LOG_MAX; at++) {
+        count += at < w->next ? w->is_open[at] && w->is_marked[at]
+                              : w->is_known_begun[at];
+    }
+    return count;
+}
+
+static void mark(struct world *w)
+{
+    int64_t at = some_open(w);
+    struct offsets_ticket ticket = {at, 0};
+
+    if (at < 0) {
+        return;
+    }
+    if (offsets_mark_once(&w->tracker, ticket) !=
+        (w->is_marked[at] || marks(w) < OFFSETS_ONCE_MAX)) {
+        wrong(w, "mark", at);
+    }
+    w->is_marked[at] |= marks(w) < OFFSETS_ONCE_MAX;
+}
+
+static void unmark(struct world *w)
+{
+    int64_t at = some_open(w);
+
+    if (at >= 0) {
+        offsets_unmark(&w->tracker, (struct offsets_ticket){at, 0});
+        w->is_marked[at] &= w->is_started[at];
+    }
+}
+
+/* Whoever begins such a job believes this. */
+static void marked_is_told(const struct world *w)
+{
+    for (int64_t at = w->start; at < w->next; at++) {
+        if (w->is_open[at] && w->is_marked[at] && !w->is_told_begun[at] &&
+            offsets_is_marked(&w->tracker, (struct offsets_ticket){at, 0})) {
+            wrong(w, "may begin, and the broker does not know", at);
+        }
+    }
+}
+
 static void finish(struct world *w)
 {
     int64_t at = some_open(w);
@@ -194,6 +269,7 @@ static void finish(struct world *w)
     }
     w->is_open[at] = false;
     w->is_started[at] = false;
+    w->is_marked[at] = false;
     w->is_done[at] = true;
     w->open--;
 }
@@ -210,29 +286,47 @@ static void passes_only_the_finished(const struct world *w, int64_t low)
 }
 
 /* What was written says the same as what was meant: all of it. */
-static void says_what_is_finished(const struct world *w,
-                                  const struct offsets_commit *c)
+static void says(const struct world *w, const char *text, size_t len,
+                 int64_t low, bool (*is_so)(const struct world *w, int64_t at))
 {
     struct offsets_set set;
     struct err e = {0};
     size_t run = 0;
 
-    if (c->text_len > OFFSETS_TEXT_MAX ||
-        offsets_set_decode(c->text, c->text_len, c->offset, &set, &e) < 0) {
-        wrong(w, e.msg, c->offset);
+    if (len > OFFSETS_TEXT_MAX ||
+        offsets_set_decode(text, len, low, &set, &e) < 0) {
+        wrong(w, e.msg, low);
     }
-    for (int64_t at = c->offset; at < LOG_MAX; at++) {
+    for (int64_t at = low; at < LOG_MAX; at++) {
         bool is_set = false;
 
         while (run < set.count && set.runs[run].to <= at) {
             run++;
         }
         is_set = run < set.count && set.runs[run].from <= at;
-        if (is_set != model_is_finished(w, at)) {
-            wrong(w, "the text is not what is finished", at);
+        if (is_set != is_so(w, at)) {
+            wrong(w, "the text is not what is so", at);
         }
     }
     offsets_set_done(&set);
+}
+
+static void says_what_is_so(const struct world *w,
+                            const struct offsets_commit *c)
+{
+    const char *rest = c->text;
+    size_t len = c->text_len;
+
+    if (len > 0 && c->text[0] == OFFSETS_BEGUN_MARK) {
+        rest = (const char *)memchr(c->text + 1, OFFSETS_BEGUN_MARK, len - 1);
+        rest++;
+        len -= (size_t)(rest - c->text);
+        says(w, c->text + 1, (size_t)(rest - c->text) - 2, c->offset,
+             model_is_begun);
+    } else {
+        says(w, "", 0, c->offset, model_is_begun);
+    }
+    says(w, rest, len, c->offset, model_is_finished);
 }
 
 static void commit(struct world *w)
@@ -248,7 +342,7 @@ static void commit(struct world *w)
         wrong(w, "another watermark than the model's", c.offset);
     }
     passes_only_the_finished(w, c.offset);
-    says_what_is_finished(w, &c);
+    says_what_is_so(w, &c);
     if (is_accepted && c.offset < w->committed) {
         wrong(w, "a commit goes back", c.offset);
     }
@@ -264,6 +358,7 @@ static void commit(struct world *w)
     memcpy(w->text, c.text, sizeof(w->text));
     for (int64_t at = 0; at < LOG_MAX; at++) {
         w->is_told[at] = model_is_finished(w, at);
+        w->is_told_begun[at] = model_is_begun(w, at);
     }
 }
 
@@ -280,6 +375,11 @@ static void damage(struct world *w)
         break;
     case 1:
         w->text_len = dice(w, (uint32_t)w->text_len);
+        /* what has begun is whole then, and believed */
+        w->text_len =
+            w->text_len > 1 && w->text[w->text_len - 1] == OFFSETS_BEGUN_MARK
+                ? 0
+                : w->text_len;
         break;
     case 2: /* another tool's offset with our text */
         if (w->committed > w->start) {
@@ -293,6 +393,7 @@ static void damage(struct world *w)
         break;
     }
     memset(w->is_told, 0, sizeof(w->is_told));
+    memset(w->is_told_begun, 0, sizeof(w->is_told_begun));
 }
 
 static void kill_and_restart(struct world *w)
@@ -330,6 +431,10 @@ static void step(struct world *w, uint32_t lean)
         take(w);
     } else if (what < lean + 10) {
         start(w);
+    } else if (what < lean + 16) {
+        mark(w);
+    } else if (what < lean + 17) {
+        unmark(w);
     } else if (what < 90) {
         finish(w);
     } else if (what < 99) {
@@ -338,6 +443,7 @@ static void step(struct world *w, uint32_t lean)
         kill_and_restart(w);
     }
     compare(w);
+    marked_is_told(w);
 }
 
 /* In the end everything is run, and told. */

@@ -215,9 +215,6 @@ static void what_cannot_be_met_is_refused(void **state)
     struct view one[] = {view_of("x")};
 
     (void)state;
-    job.max_attempts = 1;
-    refused(STATUS_SETUP_ERROR, "max_attempts");
-    job.max_attempts = 3;
     job.session_id = view_of("s");
     refused(STATUS_SETUP_ERROR, "session_id");
     job.session_id = (struct view){NULL, 0};

@@ -78,6 +78,12 @@ void backlog_wait(struct backlog *b, struct work *w, uint64_t due_unix_ms)
     timed_add(b->timed, due_unix_ms, w);
 }
 
+void backlog_ready(struct backlog *b, struct work *w)
+{
+    hold(b, w);
+    make_ready(b, w);
+}
+
 /* ---- turns --------------------------------------------------------------- */
 
 static struct view key_of(const struct work *w)

@@ -27,6 +27,8 @@ struct backlog *backlog_open(uv_loop_t *loop, void (*on_ready)(void *arg),
                              void *arg);
 /* Holds the work until then; a turn it has it keeps. */
 void backlog_wait(struct backlog *b, struct work *w, uint64_t due_unix_ms);
+/* Holds the work until backlog_next() is asked. */
+void backlog_ready(struct backlog *b, struct work *w);
 /* True: it is its turn, or the job has no key. False: it is held. */
 bool backlog_enter(struct backlog *b, struct work *w) MUST_USE;
 /* The work is finished or given back: its turn, if it has one, is over, and

@@ -49,6 +49,7 @@ struct pipeline {
     struct backlog *backlog;
     struct again_backoff backoff;
     struct pipeline_counts counts;
+    unsigned announced; /* at most once, and the broker does not know yet */
     char *output_topic;
     char *deferred_topic;
     char *tier_topics[AGAIN_TIERS];
@@ -268,6 +269,11 @@ static bool decode(struct work *w)
     return true;
 }
 
+static bool is_once(const struct work *w)
+{
+    return w->job.max_attempts == 1;
+}
+
 /* Before its time: back to Kafka, or for a moment into memory. */
 static bool is_postponed(struct work *w)
 {
@@ -282,7 +288,9 @@ static bool is_postponed(struct work *w)
     if (due_ms <= now_ms + 1) {
         return false;
     }
-    if (!again_tier_within(due_ms - now_ms)) {
+    /* A copy could be made twice by the forwarder: not of one that may run
+     * only once. */
+    if (is_once(w) || !again_tier_within(due_ms - now_ms)) {
         backlog_wait(p->backlog, w, due_ms);
         return true;
     }
@@ -402,11 +410,58 @@ static void launch(struct work *w)
     tell(w, "job.started", NULL);
 }
 
+static void on_told(enum kafka_in_told told, void *arg)
+{
+    struct work *w = arg;
+    struct pipeline *p = w->p;
+
+    p->announced--;
+    if (told == KAFKA_IN_TOLD && !p->is_draining) {
+        w->may_begin = true;
+        backlog_ready(p->backlog, w); /* for a slot */
+        pipeline_pump(p);
+    } else if (told == KAFKA_IN_CANNOT_TELL) {
+        refuse(w, STATUS_SETUP_ERROR,
+               "max_attempts: 1 needs metadata of commits, which the broker "
+               "refuses (offset.metadata.max.bytes)");
+    } else {
+        give_back(w);
+    }
+}
+
+/* Before it begins the broker must know, so that nobody begins it again. */
+static void announce(struct work *w)
+{
+    w->p->announced++;
+    kafka_in_begin_once(w->p->in, &w->msg, on_told, w);
+}
+
+/* Who had it before us did not come to its end, and it may not run again. */
+static bool is_begun(struct work *w)
+{
+    if (!w->msg.is_begun) {
+        return false;
+    }
+    refuse(w, STATUS_WORKER_LOST,
+           "its worker went before it ended, and max_attempts is 1");
+    return true;
+}
+
 /* What was held comes here again. */
 static void begin(struct work *w)
 {
-    if ((w->is_decoded || decode(w)) && !is_postponed(w) &&
-        backlog_enter(w->p->backlog, w) && plan(w) && !is_answered_dry(w)) {
+    if (w->may_begin) {
+        launch(w);
+        return;
+    }
+    if ((!w->is_decoded && !decode(w)) || is_postponed(w) ||
+        !backlog_enter(w->p->backlog, w) || is_begun(w) || !plan(w) ||
+        is_answered_dry(w)) {
+        return;
+    }
+    if (is_once(w)) {
+        announce(w);
+    } else {
         launch(w);
     }
 }
@@ -417,6 +472,7 @@ static bool may_begin(const struct pipeline *p)
            executor_has_slot(p->executor) &&
            health_takes_jobs(p->spec.health) &&
            !audit_log_is_refused(p->spec.audit) &&
+           p->announced < p->spec.slots &&
            settle_count(p->settle) < p->spec.slots * UNPUBLISHED_PER_SLOT;
 }
 
@@ -609,7 +665,8 @@ static void done(struct work *w)
 static void finish_if_idle(struct pipeline *p)
 {
     if (p->is_draining && !p->is_closing &&
-        executor_running(p->executor) == 0 && settle_count(p->settle) == 0) {
+        executor_running(p->executor) == 0 && settle_count(p->settle) == 0 &&
+        p->announced == 0) {
         p->is_closing = true;
         p->spec.on_idle(p->spec.arg);
     }
@@ -675,10 +732,13 @@ void pipeline_attach(struct pipeline *p, struct kafka_in *in)
     p->in = in;
 }
 
-static void give_back_held(struct pipeline *p)
+static void give_back_unbegun(struct pipeline *p)
 {
     struct work *w = NULL;
 
+    if (p->in) {
+        kafka_in_begin_none(p->in);
+    }
     while ((w = backlog_take(p->backlog)) != NULL) {
         give_back(w);
     }
@@ -690,7 +750,7 @@ void pipeline_drain(struct pipeline *p)
     if (p->in) {
         kafka_in_pause(p->in);
     }
-    give_back_held(p);
+    give_back_unbegun(p);
     finish_if_idle(p);
 }
 
@@ -702,7 +762,7 @@ void pipeline_abandon(struct pipeline *p)
 void pipeline_lost(struct pipeline *p)
 {
     p->is_draining = true;
-    give_back_held(p);
+    give_back_unbegun(p);
     executor_lost(p->executor);
 }
 
@@ -721,7 +781,7 @@ void pipeline_close(struct pipeline *p)
     }
     p->is_closing = true;
     settle_close(p->settle);
-    give_back_held(p);
+    give_back_unbegun(p);
     backlog_close(p->backlog);
     executor_close(p->executor);
     free_topics(p);

@@ -29,10 +29,6 @@ static bool asks_session(const struct job *j)
 {
     return j->session_id.data != NULL;
 }
-static bool asks_once(const struct job *j)
-{
-    return j->max_attempts == 1;
-}
 static bool asks_reply(const struct job *j)
 {
     return j->reply_to.data != NULL;
@@ -75,7 +71,6 @@ static const struct {
     {"manifest", asks_manifest},
     {"template", asks_template},
     {"session_id", asks_session},
-    {"max_attempts: 1 (at most once)", asks_once},
     {"reply_to", asks_reply},
     {"validation: strict", asks_strict},
     {"network.mode: allowlist, open", asks_network},

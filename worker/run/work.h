@@ -63,6 +63,7 @@ struct work {
     struct compile compile;   /* what became of it */
     bool is_decoded;
     bool is_compiling;
+    bool may_begin; /* at most once, and the broker knows that it does */
     struct report_hashes hashes;
     struct stream stream;
     struct health_snapshot before;

@@ -16,6 +16,7 @@
 #include "svc/kafka_conf.h"
 #include "svc/kafka_ends.h"
 #include "svc/kafka_in_conf.h"
+#include "svc/kafka_once.h"
 #include "svc/kafka_parts.h"
 #include "svc/kafka_start.h"
 #include "svc/kafka_wake.h"
@@ -47,6 +48,7 @@ struct kafka_in {
     struct kafka_parts parts;
     struct kafka_ends *ends;
     struct kafka_in_counts counts;
+    struct kafka_once *once;
     size_t loans;
     uint64_t renew_ms;    /* to wait next time */
     uint64_t renew_at_ms; /* 0: the client is well */
@@ -244,6 +246,8 @@ static void on_assign(struct kafka_in *in,
 static void on_revoke(struct kafka_in *in,
                       rd_kafka_topic_partition_list_t *list, bool is_eager)
 {
+    /* Nothing of these is begun any more, and nobody is to think so. */
+    kafka_once_unmark(in->once);
     /* Lost: they may be somebody else's by now, whose progress our commit
      * would undo. Otherwise before the unassign, which would refuse it. */
     if (!rd_kafka_assignment_lost(in->rk)) {
@@ -316,12 +320,21 @@ static void serve_main_queue(struct kafka_in *in)
     }
 }
 
+/* Jobs that may run at most once: those of which the broker knows. */
+static void begin_marked(struct kafka_in *in)
+{
+    if (kafka_once_serve(in->once)) {
+        commit_start(in, NULL);
+    }
+}
+
 static void on_wake(void *arg)
 {
     struct kafka_in *in = arg;
 
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
+    begin_marked(in);
     kafka_start_serve(in->start);
     kafka_ends_serve(in->ends, clock_mono_ms());
     kafka_parts_look_again(&in->parts);
@@ -341,6 +354,7 @@ static void on_tick(uv_timer_t *timer)
     }
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
+    begin_marked(in);
     kafka_start_tick(in->start);
     kafka_ends_serve(in->ends, clock_mono_ms());
     if (in->renew_at_ms > 0 && clock_mono_ms() >= in->renew_at_ms &&
@@ -370,6 +384,7 @@ int kafka_in_take(struct kafka_in *in, struct kafka_in_msg *out)
     out->timestamp_ms = rd_kafka_message_timestamp(m, NULL);
     out->key = (struct view){.data = m->key, .len = m->key_len};
     out->value = (struct view){.data = m->payload, .len = m->len};
+    out->is_begun = loan->is_begun;
     out->handle = loan;
     return 1;
 }
@@ -393,6 +408,18 @@ bool kafka_in_header(const struct kafka_in_msg *msg, size_t index,
 void kafka_in_started(struct kafka_in *in, const struct kafka_in_msg *msg)
 {
     kafka_parts_started(&in->parts, msg->handle);
+}
+
+void kafka_in_begin_once(struct kafka_in *in, const struct kafka_in_msg *msg,
+                         kafka_in_told_fn on_told, void *arg)
+{
+    kafka_once_add(in->once, msg->handle, on_told, arg);
+    kafka_wake_fire(in->wake);
+}
+
+void kafka_in_begin_none(struct kafka_in *in)
+{
+    kafka_once_drop_all(in->once);
 }
 
 void kafka_in_done(struct kafka_in *in, struct kafka_in_msg *msg)
@@ -554,6 +581,7 @@ void kafka_in_close(struct kafka_in *in)
     }
     close_client(in);
     kafka_ends_free(in->ends);
+    kafka_once_free(in->once);
     kafka_parts_free(&in->parts);
     kafka_wake_close(in->wake);
     free(in);
@@ -646,6 +674,7 @@ int kafka_in_open(const struct config *config,
     in->is_patient = source->is_patient;
     in->callbacks = *callbacks;
     in->renew_ms = RENEW_FIRST_MS;
+    in->once = kafka_once_new();
     in->ends = kafka_ends_new(&in->parts, source->name);
     kafka_parts_init(&in->parts, config, source->stem, source->queues,
                      source->queue_count);

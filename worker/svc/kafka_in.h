@@ -52,6 +52,7 @@ struct kafka_in_msg {
     int64_t timestamp_ms; /* the record's, -1 when it has none */
     struct view key;
     struct view value; /* data NULL for a tombstone */
+    bool is_begun;     /* kafka_in_begin_once() by who had it before us */
     void *handle;      /* private */
 };
 
@@ -83,6 +84,20 @@ int kafka_in_open_jobs(const struct config *config, uv_loop_t *loop,
 int kafka_in_take(struct kafka_in *in, struct kafka_in_msg *out);
 /* Its job runs now: for whoever asks what holds up the others. */
 void kafka_in_started(struct kafka_in *in, const struct kafka_in_msg *msg);
+/* For a job that may run at most once: tells the broker that it begins, so that
+ * nobody begins it again, whatever becomes of us. on_told from the loop, once:
+ * whether it may. Not when its partition is not ours any more, and not when
+ * the broker takes no metadata. */
+enum kafka_in_told {
+    KAFKA_IN_TOLD,
+    KAFKA_IN_NOT_OURS,
+    KAFKA_IN_CANNOT_TELL,
+};
+typedef void (*kafka_in_told_fn)(enum kafka_in_told told, void *arg);
+void kafka_in_begin_once(struct kafka_in *in, const struct kafka_in_msg *msg,
+                         kafka_in_told_fn on_told, void *arg);
+/* All of them that wait: KAFKA_IN_NOT_OURS, now. */
+void kafka_in_begin_none(struct kafka_in *in);
 /* Give the message back: done = finished and its result is durable; dropped =
  * not finished, it will be delivered again (to us only after a restart or a
  * reassignment). */

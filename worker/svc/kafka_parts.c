@@ -261,7 +261,7 @@ static rd_kafka_message_t *fetch(struct kafka_parts *parts,
 
 static struct kafka_loan *lend(struct kafka_part *part,
                                rd_kafka_message_t *message,
-                               struct offsets_ticket ticket)
+                               struct offsets_ticket ticket, bool is_begun)
 {
     struct kafka_loan *loan = xmalloc(sizeof(*loan));
 
@@ -270,20 +270,20 @@ static struct kafka_loan *lend(struct kafka_part *part,
     loan->message = message;
     loan->part = part;
     loan->ticket = ticket;
+    loan->is_begun = is_begun;
     return loan;
 }
 
-/* The next record that is not finished yet, and its ticket; NULL when none may
- * be taken now. */
-static rd_kafka_message_t *next_unfinished(struct kafka_parts *parts,
-                                           struct kafka_part *part,
-                                           struct offsets_ticket *out)
+/* The next record that is not finished yet; NULL when none may be taken now. */
+static struct kafka_loan *next_unfinished(struct kafka_parts *parts,
+                                          struct kafka_part *part)
 {
     rd_kafka_message_t *message = part->held;
 
     part->held = NULL;
     for (unsigned i = 0; i < SKIPS_PER_TURN; i++) {
         enum offsets_taken taken = OFFSETS_FULL;
+        struct offsets_ticket ticket;
 
         if (!message && !offsets_can_take(&part->offsets)) {
             say_stopped(part);
@@ -293,9 +293,9 @@ static rd_kafka_message_t *next_unfinished(struct kafka_parts *parts,
         if (!message) {
             return NULL;
         }
-        taken = track(part, message, out);
-        if (taken == OFFSETS_TAKEN) {
-            return message;
+        taken = track(part, message, &ticket);
+        if (taken == OFFSETS_TAKEN || taken == OFFSETS_BEGUN) {
+            return lend(part, message, ticket, taken == OFFSETS_BEGUN);
         }
         if (taken == OFFSETS_FULL) {
             say_stopped(part);
@@ -317,14 +317,13 @@ static struct kafka_loan *take_from(struct kafka_parts *parts,
     struct kafka_part *last = lane->parts ? lane->parts->prev : NULL;
 
     for (struct kafka_part *part = lane->parts; part; part = lane->parts) {
-        struct offsets_ticket ticket;
-        rd_kafka_message_t *message = next_unfinished(parts, part, &ticket);
+        struct kafka_loan *loan = next_unfinished(parts, part);
 
         /* the list's head moves on; the ring order stays */
         DL_DELETE(lane->parts, part);
         DL_APPEND(lane->parts, part);
-        if (message) {
-            return lend(part, message, ticket);
+        if (loan) {
+            return loan;
         }
         if (part == last) {
             break;
@@ -396,6 +395,9 @@ void kafka_parts_drop(struct kafka_parts *parts, struct kafka_loan *loan)
     struct kafka_part *part = loan->part;
 
     (void)parts;
+    if (!loan->is_begun) {
+        offsets_unmark(&part->offsets, loan->ticket);
+    }
     rd_kafka_message_destroy(loan->message);
     free(loan);
     part->loans--;

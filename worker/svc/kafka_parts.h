@@ -61,6 +61,7 @@ struct kafka_loan {
     rd_kafka_message_t *message;
     struct kafka_part *part;
     struct offsets_ticket ticket;
+    bool is_begun; /* at most once, by an owner before us */
 };
 
 /* A lane for each queue: its topic is topics.prefix, stem and name. */
@@ -90,7 +91,7 @@ struct kafka_loan *kafka_parts_take(struct kafka_parts *parts);
 /* The loan's job has begun. */
 void kafka_parts_started(struct kafka_parts *parts,
                          const struct kafka_loan *loan);
-/* Both free the loan. */
+/* Both free the loan. A mark (offsets.h) of one that was not started goes. */
 void kafka_parts_done(struct kafka_parts *parts, struct kafka_loan *loan);
 void kafka_parts_drop(struct kafka_parts *parts, struct kafka_loan *loan);
 /* How one partition fares. */

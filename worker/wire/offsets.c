@@ -28,6 +28,7 @@ void offsets_init(struct offsets *o)
 void offsets_free(struct offsets *o)
 {
     offsets_set_done(&o->known);
+    offsets_set_done(&o->begun);
     free(o->entries);
     offsets_init(o);
 }
@@ -94,6 +95,7 @@ static void remove_entry(struct offsets *o, struct offsets_entry *entry)
     size_t before = (size_t)(entry - entry_at(o, 0));
     size_t after = o->count - before - 1;
 
+    o->once_count -= entry->once != OFFSETS_ONCE_NO;
     if (before < after) {
         memmove(entry_at(o, 1), entry_at(o, 0), before * sizeof(*o->entries));
         o->first++;
@@ -108,75 +110,143 @@ static void settle_low(struct offsets *o)
     o->low = o->count > 0 ? entry_at(o, 0)->offset : o->next;
 }
 
-/* --- what the owner before us had finished -------------------------------- */
+/* --- what the owner before us has told --------------------------------------
+ */
+
+/* Two sets of offsets that we have not come to yet: finished, and begun. */
+struct told {
+    struct offsets_set *set;
+    size_t *first;
+};
+
+static struct told known_of(struct offsets *o)
+{
+    return (struct told){&o->known, &o->known_first};
+}
+
+static struct told begun_of(struct offsets *o)
+{
+    return (struct told){&o->begun, &o->begun_first};
+}
 
 static bool has_known(const struct offsets *o)
 {
     return o->known_first < o->known.count;
 }
 
-static void forget_known(struct offsets *o)
+static void forget(struct told told)
 {
-    offsets_set_done(&o->known);
-    o->known_first = 0;
+    offsets_set_done(told.set);
+    *told.first = 0;
 }
 
 /* A record of the same offset that was written under another leader than any
  * of the set's is another record: the log was cut and written anew. */
-static bool is_epoch_known(const struct offsets *o, int32_t epoch)
+static bool is_epoch_of(const struct offsets_set *set, int32_t epoch)
 {
-    return epoch < 0 || o->known.epoch_first < 0 ||
-           (epoch >= o->known.epoch_first && epoch <= o->known.epoch_last);
+    return epoch < 0 || set->epoch_first < 0 ||
+           (epoch >= set->epoch_first && epoch <= set->epoch_last);
 }
 
 /* Drops runs that end before next; frees the set when it was the last. */
-static void pass_known(struct offsets *o)
+static void pass(const struct offsets *o, struct told told)
 {
-    while (has_known(o) && o->known.runs[o->known_first].to <= o->next) {
-        o->known_first++;
+    while (*told.first < told.set->count &&
+           told.set->runs[*told.first].to <= o->next) {
+        *told.first += 1;
     }
-    if (!has_known(o)) {
-        forget_known(o);
+    if (*told.first >= told.set->count) {
+        forget(told);
     }
 }
 
 /* next is the record's offset. */
-static bool is_finished_before(struct offsets *o, int32_t epoch)
+static bool is_told(const struct offsets *o, struct told told, int32_t epoch)
 {
-    if (!has_known(o) || o->known.runs[o->known_first].from > o->next) {
+    if (*told.first >= told.set->count ||
+        told.set->runs[*told.first].from > o->next) {
         return false;
     }
-    if (is_epoch_known(o, epoch)) {
+    if (is_epoch_of(told.set, epoch)) {
         return true;
     }
-    forget_known(o);
+    forget(told);
     return false;
+}
+
+static size_t offsets_in(const struct offsets_set *set, size_t first)
+{
+    size_t count = 0;
+
+    for (size_t i = first; i < set->count; i++) {
+        count += (size_t)(set->runs[i].to - set->runs[i].from);
+    }
+    return count;
+}
+
+/* Ours always does. If not, committing could become impossible. */
+static bool may_be_kept(const struct offsets *o, int64_t low,
+                        const struct offsets_set *set)
+{
+    uint64_t open = 0;
+    int64_t at = low;
+
+    for (size_t i = 0; i < set->count; i++) {
+        open += (uint64_t)(set->runs[i].from - at);
+        at = set->runs[i].to;
+    }
+    return set->count == 0 ||
+           offsets_set_fits((uint64_t)(at - low), open, o->text_max);
+}
+
+/* "!begun!finished", or what is finished alone. What has begun comes first and
+ * has an end, so that a text that was cut is never taken for one without. */
+static int decode(const char *text, size_t len, int64_t low,
+                  struct offsets_set *finished, struct offsets_set *begun,
+                  struct err *e)
+{
+    const char *rest = text;
+    const char *end = NULL;
+
+    if (len > 0 && text[0] == OFFSETS_BEGUN_MARK) {
+        end = memchr(text + 1, OFFSETS_BEGUN_MARK, len - 1);
+        if (!end) {
+            return err_set(e, ERR_INPUT, "it was cut");
+        }
+        rest = end + 1;
+        if (offsets_set_decode(text + 1, (size_t)(end - text - 1), low, begun,
+                               e) < 0) {
+            return -1;
+        }
+    }
+    if (offsets_set_decode(rest, len - (size_t)(rest - text), low, finished,
+                           e) < 0) {
+        offsets_set_done(begun);
+        return -1;
+    }
+    return 0;
 }
 
 int offsets_restore(struct offsets *o, int64_t low, const char *text,
                     size_t len, struct err *e)
 {
-    struct offsets_set set;
-    uint64_t open = 0;
-    int64_t at = low;
+    struct offsets_set finished = {0};
+    struct offsets_set begun = {0};
 
     o->low = low;
     o->next = low;
     o->committed.low = low;
-    if (offsets_set_decode(text, len, low, &set, e) < 0) {
+    if (decode(text, len, low, &finished, &begun, e) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < set.count; i++) {
-        open += (uint64_t)(set.runs[i].from - at);
-        at = set.runs[i].to;
-    }
-    /* Ours always does. If not, committing could become impossible. */
-    if (set.count > 0 &&
-        !offsets_set_fits((uint64_t)(at - low), open, o->text_max)) {
-        offsets_set_done(&set);
+    if (!may_be_kept(o, low, &finished) ||
+        offsets_in(&begun, 0) > OFFSETS_ONCE_MAX) {
+        offsets_set_done(&finished);
+        offsets_set_done(&begun);
         return err_set(e, ERR_INPUT, "more than may be kept");
     }
-    o->known = set;
+    o->known = finished;
+    o->begun = begun;
     return 0;
 }
 
@@ -186,8 +256,10 @@ int offsets_restore(struct offsets *o, int64_t low, const char *text,
  * over fits as a whole, so that it need not be looked at here. */
 static bool has_room(const struct offsets *o, int64_t offset)
 {
-    return o->count == 0 || offsets_set_fits((uint64_t)(offset - o->low) + 1,
-                                             o->count + 1, o->text_max);
+    size_t max = o->text_max - (offsets_can_mark(o) ? OFFSETS_ONCE_TEXT : 0);
+
+    return o->count == 0 ||
+           offsets_set_fits((uint64_t)(offset - o->low) + 1, o->count + 1, max);
 }
 
 bool offsets_can_take(const struct offsets *o)
@@ -206,6 +278,12 @@ static void append(struct offsets *o, int64_t offset, int32_t epoch,
         .epoch = epoch,
         .generation = o->generation,
     };
+}
+
+static void pass_told(struct offsets *o)
+{
+    pass(o, known_of(o));
+    pass(o, begun_of(o));
 }
 
 enum offsets_taken offsets_take(struct offsets *o, int64_t offset,
@@ -227,16 +305,21 @@ enum offsets_taken offsets_take(struct offsets *o, int64_t offset,
         return OFFSETS_FULL;
     }
     o->next = offset;
-    pass_known(o);
-    if (is_finished_before(o, epoch)) {
+    pass_told(o);
+    if (is_told(o, known_of(o), epoch)) {
         taken = OFFSETS_KNOWN;
     } else {
         append(o, offset, epoch, now_ms);
         *out = (struct offsets_ticket){offset, o->generation};
     }
+    if (taken == OFFSETS_TAKEN && is_told(o, begun_of(o), epoch)) {
+        taken = OFFSETS_BEGUN;
+        entry_at(o, o->count - 1)->once = OFFSETS_ONCE_KEPT;
+        o->once_count++;
+    }
     o->next = offset + 1;
     o->epoch = epoch;
-    pass_known(o);
+    pass_told(o);
     settle_low(o);
     return taken;
 }
@@ -244,10 +327,15 @@ enum offsets_taken offsets_take(struct offsets *o, int64_t offset,
 void offsets_rewind(struct offsets *o, int64_t offset)
 {
     o->count = lower_bound(o, offset);
+    o->once_count = 0;
+    for (size_t i = 0; i < o->count; i++) {
+        o->once_count += entry_at(o, i)->once != OFFSETS_ONCE_NO;
+    }
     o->next = offset;
     o->epoch = o->count > 0 ? entry_at(o, o->count - 1)->epoch : -1;
     o->generation++;
-    forget_known(o);
+    forget(known_of(o));
+    forget(begun_of(o));
     settle_low(o);
 }
 
@@ -274,7 +362,7 @@ bool offsets_mark_done(struct offsets *o, struct offsets_ticket ticket)
         return false;
     }
     remove_entry(o, entry);
-    o->finished++;
+    o->changes++;
     settle_low(o);
     return true;
 }
@@ -286,6 +374,62 @@ bool offsets_sideline(struct offsets *o, struct offsets_ticket ticket)
     }
     o->sidelined++;
     return true;
+}
+
+/* --- at most once --------------------------------------------------------- */
+
+bool offsets_can_mark(const struct offsets *o)
+{
+    return o->text_max >= 2 * OFFSETS_ONCE_TEXT;
+}
+
+bool offsets_mark_once(struct offsets *o, struct offsets_ticket ticket)
+{
+    struct offsets_entry *entry = find(o, ticket);
+
+    if (!entry || entry->once != OFFSETS_ONCE_NO) {
+        return entry != NULL;
+    }
+    if (!offsets_can_mark(o) ||
+        o->once_count + offsets_in(&o->begun, o->begun_first) >=
+            OFFSETS_ONCE_MAX) {
+        return false;
+    }
+    entry->once = OFFSETS_ONCE_MARKED;
+    o->once_count++;
+    o->changes++;
+    return true;
+}
+
+bool offsets_is_marked(const struct offsets *o, struct offsets_ticket ticket)
+{
+    const struct offsets_entry *entry = find(o, ticket);
+
+    return entry && entry->once == OFFSETS_ONCE_KEPT;
+}
+
+void offsets_unmark(struct offsets *o, struct offsets_ticket ticket)
+{
+    struct offsets_entry *entry = find(o, ticket);
+
+    if (entry && entry->once != OFFSETS_ONCE_NO && !entry->is_started) {
+        entry->once = OFFSETS_ONCE_NO;
+        o->once_count--;
+        o->changes++;
+    }
+}
+
+/* All entries whose mark is at `from`. */
+static void move_marks(struct offsets *o, enum offsets_once from,
+                       enum offsets_once to)
+{
+    for (size_t i = 0; o->once_count > 0 && i < o->count; i++) {
+        struct offsets_entry *entry = entry_at(o, i);
+
+        if (entry->once == from) {
+            entry->once = (uint8_t)to;
+        }
+    }
 }
 
 /* --- asking --------------------------------------------------------------- */
@@ -327,7 +471,7 @@ bool offsets_holder(const struct offsets *o, struct offsets_holder *out)
 bool offsets_is_dirty(const struct offsets *o)
 {
     return o->low >= 0 &&
-           (o->low != o->committed.low || o->finished != o->committed.finished);
+           (o->low != o->committed.low || o->changes != o->committed.changes);
 }
 
 static void add_run(struct offsets_set *set, int64_t from, int64_t to)
@@ -380,7 +524,7 @@ static void add_epochs(const struct offsets *o, struct offsets_set *set)
     }
 }
 
-void offsets_commit_begin(struct offsets *o, struct offsets_commit *out)
+static size_t write_finished(const struct offsets *o, size_t max, char *text)
 {
     size_t most = o->count + (o->known.count - o->known_first) + 1;
     AUTO_FREE struct offsets_run *runs = xcalloc(most, sizeof(*runs));
@@ -388,10 +532,71 @@ void offsets_commit_begin(struct offsets *o, struct offsets_commit *out)
 
     add_finished(o, &set);
     add_epochs(o, &set);
+    return offsets_set_encode(&set, max, text);
+}
+
+static void add_once(struct offsets_set *set, int64_t from, int64_t to,
+                     int32_t epoch_first, int32_t epoch_last)
+{
+    set->epoch_first = set->count == 0 ? epoch_first : set->epoch_first;
+    set->epoch_last = epoch_last;
+    add_run(set, from, to);
+}
+
+static void add_begun(const struct offsets *o, struct offsets_set *set)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        const struct offsets_entry *entry = entry_at(o, i);
+
+        if (entry->once != OFFSETS_ONCE_NO) {
+            add_once(set, entry->offset, entry->offset + 1, entry->epoch,
+                     entry->epoch);
+        }
+    }
+    for (size_t i = o->begun_first; i < o->begun.count; i++) {
+        int64_t from = o->begun.runs[i].from;
+
+        add_once(set, from > o->next ? from : o->next, o->begun.runs[i].to,
+                 o->begun.epoch_first, o->begun.epoch_last);
+    }
+    if (set->epoch_last < set->epoch_first) {
+        set->epoch_first = -1; /* then it is not looked at */
+    }
+}
+
+/* With its marks; 0 when there is nothing to tell. */
+static size_t write_begun(const struct offsets *o, char *text)
+{
+    struct offsets_run runs[OFFSETS_ONCE_MAX];
+    struct offsets_set set = {.low = o->low, .runs = runs};
+    char begun[OFFSETS_TEXT_MAX + 1];
+    size_t len = 0;
+
+    add_begun(o, &set);
+    len = offsets_set_encode(&set, OFFSETS_ONCE_TEXT - 2, begun);
+    if (len == 0) {
+        return 0;
+    }
+    text[0] = OFFSETS_BEGUN_MARK;
+    memcpy(text + 1, begun, len);
+    text[len + 1] = OFFSETS_BEGUN_MARK;
+    return len + 2;
+}
+
+void offsets_commit_begin(struct offsets *o, struct offsets_commit *out)
+{
+    char finished[OFFSETS_TEXT_MAX + 1];
+    size_t begun_len = write_begun(o, out->text);
+    size_t max = begun_len < o->text_max ? o->text_max - begun_len : 0;
+    size_t finished_len = write_finished(o, max, finished);
+
     out->offset = o->low;
     out->epoch = holder_epoch(o);
-    out->text_len = offsets_set_encode(&set, o->text_max, out->text);
-    o->sent = (struct offsets_mark){o->low, o->finished};
+    memcpy(out->text + begun_len, finished, finished_len);
+    out->text_len = begun_len + finished_len;
+    out->text[out->text_len] = '\0';
+    move_marks(o, OFFSETS_ONCE_MARKED, OFFSETS_ONCE_SENT);
+    o->sent = (struct offsets_mark){o->low, o->changes};
     o->is_sent = true;
 }
 
@@ -400,6 +605,8 @@ void offsets_commit_end(struct offsets *o, bool is_accepted)
     if (o->is_sent && is_accepted) {
         o->committed = o->sent;
     }
+    move_marks(o, OFFSETS_ONCE_SENT,
+               is_accepted ? OFFSETS_ONCE_KEPT : OFFSETS_ONCE_MARKED);
     o->is_sent = false;
 }
 

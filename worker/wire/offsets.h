@@ -6,6 +6,9 @@
  * beyond it goes into the commit's metadata (offsets_set.h), and who has the
  * partition next skips it.
  *
+ * A job that may run at most once is marked before it begins. Its mark is in
+ * the metadata too: who has the partition next is told, and does not run it.
+ *
  * Only what is not finished is kept: sizeof(struct offsets_entry), 32 bytes,
  * per record in flight and nothing per finished one, however far the watermark
  * lies behind. A set taken over from the owner before costs 16 bytes per run
@@ -28,6 +31,14 @@
 #include "base/err.h"
 #include "wire/offsets_set.h"
 
+/* Has the broker been told that the record's job begins, and may not again? */
+enum offsets_once {
+    OFFSETS_ONCE_NO,
+    OFFSETS_ONCE_MARKED, /* the next commit will tell */
+    OFFSETS_ONCE_SENT,
+    OFFSETS_ONCE_KEPT, /* it has been told */
+};
+
 /* A record taken and not finished. */
 struct offsets_entry {
     int64_t offset;
@@ -35,12 +46,17 @@ struct offsets_entry {
     int32_t epoch;     /* the leader's when the record was written; -1: ? */
     uint32_t generation;
     bool is_started;
+    uint8_t once; /* enum offsets_once */
 };
+
+/* Marks of one partition at the same time, and the characters for them. */
+#define OFFSETS_ONCE_MAX  64
+#define OFFSETS_ONCE_TEXT 480
 
 /* What a commit told, or tells. */
 struct offsets_mark {
     int64_t low;
-    uint64_t finished; /* records marked so far */
+    uint64_t changes; /* records finished or marked so far */
 };
 
 struct offsets {
@@ -52,7 +68,10 @@ struct offsets {
     size_t first, count, capacity;
     struct offsets_set known; /* by the owner before us; what is not passed */
     size_t known_first;       /* runs before this one are passed */
-    uint64_t finished;        /* records marked, for is_dirty */
+    struct offsets_set begun; /* marked by the owner before us; likewise */
+    size_t begun_first;
+    size_t once_count; /* entries with a mark */
+    uint64_t changes;  /* for is_dirty */
     uint64_t sidelined;
     struct offsets_mark committed, sent;
     bool is_sent;    /* a commit is under way */
@@ -68,6 +87,7 @@ struct offsets_ticket {
 
 enum offsets_taken {
     OFFSETS_TAKEN, /* to be run; the ticket is for mark_started and _done */
+    OFFSETS_BEGUN, /* the same, but its owner before us has begun it once */
     OFFSETS_KNOWN, /* finished by the owner before us: skip it */
     OFFSETS_FULL,  /* would not fit: keep it and ask again; nothing changed */
     OFFSETS_BACK,  /* lies before one already taken: _rewind, then again */
@@ -97,6 +117,16 @@ void offsets_rewind(struct offsets *o, int64_t offset);
 bool offsets_mark_started(struct offsets *o, struct offsets_ticket ticket,
                           uint64_t now_ms);
 bool offsets_mark_done(struct offsets *o, struct offsets_ticket ticket);
+/* Marks a job that may run at most once. False, and nothing is marked: it is
+ * not in flight, or there are OFFSETS_ONCE_MAX already. Marked twice is marked.
+ */
+bool offsets_mark_once(struct offsets *o, struct offsets_ticket ticket);
+/* The broker has been told: it may begin. */
+bool offsets_is_marked(const struct offsets *o, struct offsets_ticket ticket);
+/* It was not begun after all; one that is started keeps its mark. */
+void offsets_unmark(struct offsets *o, struct offsets_ticket ticket);
+/* Does the broker take enough metadata for marks? */
+bool offsets_can_mark(const struct offsets *o);
 /* Done for the commit alone: its bytes were published elsewhere, and that was
  * acknowledged. */
 bool offsets_sideline(struct offsets *o, struct offsets_ticket ticket);

@@ -30,6 +30,10 @@
  * to skip it. A day of 190 jobs a second in one partition. */
 #define OFFSETS_SPAN_MAX 16777216
 
+/* Before and after the set of what has begun and may not begin again, which
+ * goes before that of what is finished (offsets.h). In neither's alphabet. */
+#define OFFSETS_BEGUN_MARK '!'
+
 /* Finished offsets [from, to). */
 struct offsets_run {
     int64_t from;
