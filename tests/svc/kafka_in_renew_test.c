@@ -76,8 +76,10 @@ static bool is_too_old(void *arg)
 
 static void worker_open(struct worker *w)
 {
-    const struct kafka_in_callbacks callbacks = {on_ready, on_assigned,
-                                                 on_fatal, w};
+    const struct kafka_in_callbacks callbacks = {.on_ready = on_ready,
+                                                 .on_assigned = on_assigned,
+                                                 .on_fatal = on_fatal,
+                                                 .arg = w};
     struct err e = {0};
 
     mock_broker_start(&w->mock);

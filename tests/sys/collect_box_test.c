@@ -303,7 +303,7 @@ static void stops_a_collection_with_its_box(void **state)
 
     (void)state;
     (void)start_and_hold(&job);
-    executor_stop_all(trials.ex, VERDICT_STOP_SHUTDOWN);
+    executor_stop(trials.ex, NULL, VERDICT_STOP_SHUTDOWN);
     trial_run_all();
     assert_int_equal(job.stop, VERDICT_STOP_SHUTDOWN);
     open_collection(&job);

@@ -306,7 +306,7 @@ static void loses_no_kill_in_a_full_socket(void **state)
     for (unsigned i = 0; i < FILLING; i++) {
         boxes_kill(trials.boxes, 0, UINT64_MAX, 0); /* nobody's */
     }
-    executor_stop_all(trials.ex, VERDICT_STOP_SHUTDOWN);
+    executor_stop(trials.ex, NULL, VERDICT_STOP_SHUTDOWN);
     assert_int_equal(kill(trials.run.launcher, SIGCONT), 0);
     trial_run_all();
     assert_int_equal(job.stop, VERDICT_STOP_SHUTDOWN);

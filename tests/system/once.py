@@ -41,8 +41,10 @@ def wait_started(fleet, *job_ids):
 
 def end_all(fleet, number):
     """And wait until others have taken their place."""
-    for worker, pid in fleet.worker_pids().items():
+    pids = fleet.worker_pids()
+    for pid in pids.values():
         os.kill(pid, number)
+    for worker, pid in pids.items():
         wait_dead(pid)
         fleet.wait_words(f"worker {worker} is back", back.setdefault(worker, 1))
         back[worker] += 1

@@ -150,7 +150,7 @@ static void all_are_given_out_at_the_end(void **state)
     backlog_wait(backlog, &works[3], now_ms() + 100000);
     backlog_wait(backlog, &works[4], now_ms() + 200000);
     backlog_leave(backlog, &works[0]); /* 1 is ready now */
-    while ((w = backlog_take(backlog)) != NULL) {
+    while ((w = backlog_take(backlog, NULL)) != NULL) {
         seen |= 1U << (w - works);
         backlog_leave(backlog, w);
     }

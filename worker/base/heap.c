@@ -16,6 +16,14 @@ static void swap(struct heap *h, size_t a, size_t b)
     h->items[b] = item;
 }
 
+static void rise(struct heap *h, size_t i)
+{
+    while (i > 0 && h->items[(i - 1) / 2].due > h->items[i].due) {
+        swap(h, i, (i - 1) / 2);
+        i = (i - 1) / 2;
+    }
+}
+
 void heap_push(struct heap *h, uint64_t due, void *thing)
 {
     size_t i = h->count;
@@ -25,10 +33,7 @@ void heap_push(struct heap *h, uint64_t due, void *thing)
         h->items = xrealloc(h->items, h->capacity * sizeof(*h->items));
     }
     h->items[h->count++] = (struct heap_item){due, thing};
-    while (i > 0 && h->items[(i - 1) / 2].due > h->items[i].due) {
-        swap(h, i, (i - 1) / 2);
-        i = (i - 1) / 2;
-    }
+    rise(h, i);
 }
 
 const struct heap_item *heap_top(const struct heap *h)
@@ -45,15 +50,8 @@ static size_t earlier_child(const struct heap *h, size_t i)
                                                                         : left;
 }
 
-void *heap_pop(struct heap *h)
+static void sink(struct heap *h, size_t i)
 {
-    void *thing = h->count > 0 ? h->items[0].thing : NULL;
-    size_t i = 0;
-
-    if (h->count == 0) {
-        return NULL;
-    }
-    h->items[0] = h->items[--h->count];
     while (2 * i + 1 < h->count) {
         size_t child = earlier_child(h, i);
 
@@ -63,7 +61,23 @@ void *heap_pop(struct heap *h)
         swap(h, i, child);
         i = child;
     }
+}
+
+void *heap_remove(struct heap *h, size_t index)
+{
+    void *thing = h->items[index].thing;
+
+    h->items[index] = h->items[--h->count];
+    if (index < h->count) {
+        rise(h, index);
+        sink(h, index);
+    }
     return thing;
+}
+
+void *heap_pop(struct heap *h)
+{
+    return h->count > 0 ? heap_remove(h, 0) : NULL;
 }
 
 void heap_done(struct heap *h)

@@ -22,5 +22,7 @@ void heap_push(struct heap *h, uint64_t due, void *thing);
 const struct heap_item *heap_top(const struct heap *h);
 /* Takes the top one out; NULL when it is empty. */
 void *heap_pop(struct heap *h);
+/* Takes out the item at this place of items. */
+void *heap_remove(struct heap *h, size_t index);
 /* Frees the memory, not the things. */
 void heap_done(struct heap *h);

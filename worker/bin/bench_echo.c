@@ -88,8 +88,10 @@ static void on_fatal(const struct err *why, void *arg)
 int bench_echo_main(int argc, char **argv)
 {
     struct echo echo = {0};
-    const struct kafka_in_callbacks callbacks = {on_ready, on_assigned,
-                                                 on_fatal, &echo};
+    const struct kafka_in_callbacks callbacks = {.on_ready = on_ready,
+                                                 .on_assigned = on_assigned,
+                                                 .on_fatal = on_fatal,
+                                                 .arg = &echo};
     struct cli cli;
     uv_loop_t loop;
     struct err e = {0};

@@ -194,6 +194,20 @@ static void on_assigned(size_t partitions, void *arg)
     }
 }
 
+static void on_leaving(void *arg)
+{
+    struct engine *g = arg;
+
+    pipeline_leaving(g->pipeline);
+}
+
+static void on_left(void *arg)
+{
+    struct engine *g = arg;
+
+    pipeline_left(g->pipeline);
+}
+
 static void on_fatal(const struct err *why, void *arg)
 {
     log_error("kafka", "error=%s", why->msg);
@@ -358,7 +372,12 @@ static int boot_waiting(struct engine *g, struct err *e)
 static int boot_services(struct engine *g, int sock, struct err *e)
 {
     const struct boxes_callbacks boxes = {on_box_ended, on_launcher_lost, g};
-    const struct kafka_in_callbacks in = {on_ready, on_assigned, on_fatal, g};
+    const struct kafka_in_callbacks in = {.on_ready = on_ready,
+                                          .on_assigned = on_assigned,
+                                          .on_fatal = on_fatal,
+                                          .on_leaving = on_leaving,
+                                          .on_left = on_left,
+                                          .arg = g};
 
     /* First: a port that is taken is told before the group hears of us. */
     if (monitor_open(g->config, &g->loop, &g->monitor, e) < 0 ||

@@ -171,29 +171,39 @@ size_t backlog_count(const struct backlog *b)
     return b->count;
 }
 
-static struct work *take_behind(struct backlog *b)
+static struct work *take_of(struct work **list,
+                            bool (*is_meant)(const void *work))
 {
-    for (struct backlog_key *k = b->keys; k; k = k->hh.next) {
-        struct work *w = k->behind;
+    struct work *w = NULL;
 
-        if (w) {
-            DL_DELETE(k->behind, w);
+    DL_FOREACH(*list, w)
+    {
+        if (!is_meant || is_meant(w)) {
+            DL_DELETE(*list, w);
             return w;
         }
     }
     return NULL;
 }
 
-struct work *backlog_take(struct backlog *b)
+static struct work *take_behind(struct backlog *b,
+                                bool (*is_meant)(const void *work))
 {
-    struct work *w = backlog_next(b);
+    struct work *w = NULL;
 
-    if (w) {
-        return w;
+    for (struct backlog_key *k = b->keys; k && !w; k = k->hh.next) {
+        w = take_of(&k->behind, is_meant);
     }
+    return w;
+}
+
+struct work *backlog_take(struct backlog *b, bool (*is_meant)(const void *work))
+{
     /* Those behind first: nobody is to have a turn because of us. */
-    w = take_behind(b);
-    w = w ? w : timed_take(b->timed);
+    struct work *w = take_behind(b, is_meant);
+
+    w = w ? w : take_of(&b->ready, is_meant);
+    w = w ? w : timed_take(b->timed, is_meant);
     if (w) {
         let_go(b, w);
     }

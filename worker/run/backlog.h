@@ -41,7 +41,9 @@ struct work *backlog_next(struct backlog *b);
 /* No more should be taken from Kafka. */
 bool backlog_is_full(const struct backlog *b);
 size_t backlog_count(const struct backlog *b);
-/* Any work that is held, out of turn; NULL when none is. */
-struct work *backlog_take(struct backlog *b);
+/* A work that is held and meant, out of turn; NULL when none is. is_meant NULL:
+ * any. */
+struct work *backlog_take(struct backlog *b,
+                          bool (*is_meant)(const void *work));
 /* Nothing may be held, nobody may have a turn. The loop must run once more. */
 void backlog_close(struct backlog *b);

@@ -436,10 +436,15 @@ void executor_on_ended(struct executor *ex, const struct launch_ended *ended)
     intake_done(&intake);
 }
 
-void executor_stop_all(struct executor *ex, enum verdict_stop why)
+void executor_stop(struct executor *ex, bool (*is_meant)(const void *job),
+                   enum verdict_stop why)
 {
     for (unsigned i = 0; i < ex->count; i++) {
-        stop(&ex->slots[i], why);
+        struct slot *slot = &ex->slots[i];
+
+        if (slot->state != FREE && (!is_meant || is_meant(slot->job))) {
+            stop(slot, why);
+        }
     }
 }
 

@@ -46,8 +46,9 @@ unsigned executor_running(const struct executor *ex);
 /* Borrows the plan until on_end; copies the input. */
 int executor_start(struct executor *ex, const struct plan *plan,
                    struct view input, void *job, struct err *e) MUST_USE;
-/* Ends what runs; on_end follows for each. */
-void executor_stop_all(struct executor *ex, enum verdict_stop why);
+/* Ends what runs, of those meant (NULL: all); on_end follows for each. */
+void executor_stop(struct executor *ex, bool (*is_meant)(const void *job),
+                   enum verdict_stop why);
 /* To be called for every ENDED of the launcher. */
 void executor_on_ended(struct executor *ex, const struct launch_ended *ended);
 /* The launcher is gone and every box with it: what ran ends as stopped by a

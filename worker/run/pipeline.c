@@ -222,6 +222,10 @@ static void publish_result(struct work *w, struct result *result)
               &result->wal_seq);
     w->status = (enum status)result->status;
     again = decide_again(w);
+    if (again == AGAIN_YES && !kafka_in_is_ours(&w->msg)) {
+        give_back(w); /* whoever has it now tries it */
+        return;
+    }
     if (again == AGAIN_YES) {
         try_again(w);
         return;
@@ -732,15 +736,48 @@ void pipeline_attach(struct pipeline *p, struct kafka_in *in)
     p->in = in;
 }
 
-static void give_back_unbegun(struct pipeline *p)
+static void give_back_held(struct pipeline *p,
+                           bool (*is_meant)(const void *work))
 {
     struct work *w = NULL;
 
+    while ((w = backlog_take(p->backlog, is_meant)) != NULL) {
+        give_back(w);
+    }
+}
+
+static void give_back_unbegun(struct pipeline *p)
+{
     if (p->in) {
         kafka_in_begin_none(p->in);
     }
-    while ((w = backlog_take(p->backlog)) != NULL) {
-        give_back(w);
+    give_back_held(p, NULL);
+}
+
+static bool is_leaving(const void *work)
+{
+    const struct work *w = work;
+
+    return kafka_in_is_leaving(&w->msg);
+}
+
+static bool is_others(const void *work)
+{
+    const struct work *w = work;
+
+    return !kafka_in_is_ours(&w->msg);
+}
+
+void pipeline_leaving(struct pipeline *p)
+{
+    give_back_held(p, is_leaving);
+}
+
+void pipeline_left(struct pipeline *p)
+{
+    give_back_held(p, is_others);
+    if (p->spec.config->topics_kill_revoked) {
+        executor_stop(p->executor, is_others, VERDICT_STOP_SHUTDOWN);
     }
 }
 
@@ -756,7 +793,7 @@ void pipeline_drain(struct pipeline *p)
 
 void pipeline_abandon(struct pipeline *p)
 {
-    executor_stop_all(p->executor, VERDICT_STOP_SHUTDOWN);
+    executor_stop(p->executor, NULL, VERDICT_STOP_SHUTDOWN);
 }
 
 void pipeline_lost(struct pipeline *p)

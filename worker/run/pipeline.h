@@ -59,6 +59,11 @@ void pipeline_on_ended(struct pipeline *p, const struct launch_ended *ended);
 /* No new jobs. on_idle follows when the last one is published; at once when
  * there is none. */
 void pipeline_drain(struct pipeline *p);
+/* Partitions are to go to another worker: what has not begun of them is given
+ * back. */
+void pipeline_leaving(struct pipeline *p);
+/* They have gone: what runs of them is killed, with topics.kill_revoked. */
+void pipeline_left(struct pipeline *p);
 /* What still runs is killed and given back for redelivery: no result. */
 void pipeline_abandon(struct pipeline *p);
 void pipeline_counts(const struct pipeline *p, struct pipeline_counts *out);

@@ -82,9 +82,14 @@ size_t timed_count(const struct timed *t)
     return t->heap.count;
 }
 
-void *timed_take(struct timed *t)
+void *timed_take(struct timed *t, bool (*is_meant)(const void *thing))
 {
-    return heap_pop(&t->heap);
+    for (size_t i = 0; i < t->heap.count; i++) {
+        if (!is_meant || is_meant(t->heap.items[i].thing)) {
+            return heap_remove(&t->heap, i);
+        }
+    }
+    return NULL;
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -258,6 +258,24 @@ static void on_assigned(size_t partitions, void *arg)
     log_debug("partitions of waiting jobs", "count=%zu", partitions);
 }
 
+static bool is_leaving(const void *thing)
+{
+    const struct held *h = thing;
+
+    return kafka_in_is_leaving(&h->msg);
+}
+
+/* Who has the partition next holds them. */
+static void on_leaving(void *arg)
+{
+    struct waiting *w = arg;
+    struct held *h = NULL;
+
+    while ((h = timed_take(w->timed, is_leaving)) != NULL) {
+        give_back(h);
+    }
+}
+
 static void on_fatal(const struct err *why, void *arg)
 {
     struct waiting *w = arg;
@@ -269,8 +287,11 @@ static void on_fatal(const struct err *why, void *arg)
 
 static int open_consumer(struct waiting *w, struct err *e)
 {
-    const struct kafka_in_callbacks callbacks = {on_ready, on_assigned,
-                                                 on_fatal, w};
+    const struct kafka_in_callbacks callbacks = {.on_ready = on_ready,
+                                                 .on_assigned = on_assigned,
+                                                 .on_fatal = on_fatal,
+                                                 .on_leaving = on_leaving,
+                                                 .arg = w};
     struct kafka_conf_queue topics[AGAIN_TIERS + 1] = {0};
     const struct kafka_in_source source = {
         .name = "waiting",
@@ -330,7 +351,7 @@ void waiting_stop(struct waiting *w)
         return;
     }
     w->is_stopped = true;
-    while ((h = timed_take(w->timed)) != NULL) {
+    while ((h = timed_take(w->timed, NULL)) != NULL) {
         give_back(h);
     }
 }

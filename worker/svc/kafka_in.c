@@ -49,10 +49,13 @@ struct kafka_in {
     struct kafka_ends *ends;
     struct kafka_in_counts counts;
     struct kafka_once *once;
+    rd_kafka_topic_partition_list_t *leaving; /* NULL: none is */
+    uint64_t leave_at_ms;                     /* at the latest */
     size_t loans;
     uint64_t renew_ms;    /* to wait next time */
     uint64_t renew_at_ms; /* 0: the client is well */
     bool is_paused;
+    bool is_closing;
     bool is_committing;
     bool has_failed;
 };
@@ -196,10 +199,15 @@ begin_at(const struct kafka_in *in,
     return list;
 }
 
+static bool is_eager(const struct kafka_in *in)
+{
+    return !strcmp(rd_kafka_rebalance_protocol(in->rk), "EAGER");
+}
+
 static void take_partitions(struct kafka_in *in,
                             rd_kafka_topic_partition_list_t *list)
 {
-    if (!strcmp(rd_kafka_rebalance_protocol(in->rk), "EAGER")) {
+    if (is_eager(in)) {
         (void)rd_kafka_assign(in->rk, list);
         return;
     }
@@ -243,16 +251,9 @@ static void on_assign(struct kafka_in *in,
     }
 }
 
-static void on_revoke(struct kafka_in *in,
-                      rd_kafka_topic_partition_list_t *list, bool is_eager)
+static void remove_parts(struct kafka_in *in,
+                         const rd_kafka_topic_partition_list_t *list)
 {
-    /* Nothing of these is begun any more, and nobody is to think so. */
-    kafka_once_unmark(in->once);
-    /* Lost: they may be somebody else's by now, whose progress our commit
-     * would undo. Otherwise before the unassign, which would refuse it. */
-    if (!rd_kafka_assignment_lost(in->rk)) {
-        commit_now(in, list);
-    }
     for (int i = 0; i < list->cnt; i++) {
         struct kafka_part *part = kafka_parts_find(
             &in->parts, list->elems[i].topic, list->elems[i].partition);
@@ -261,12 +262,61 @@ static void on_revoke(struct kafka_in *in,
             kafka_parts_remove(&in->parts, part);
         }
     }
-    if (is_eager) {
+}
+
+static void unassign(struct kafka_in *in, rd_kafka_topic_partition_list_t *list)
+{
+    if (is_eager(in)) {
         (void)rd_kafka_assign(in->rk, NULL);
         return;
     }
     log_error_object("cannot give partitions back",
                      rd_kafka_incremental_unassign(in->rk, list));
+}
+
+/* The group waits for it. */
+static void leave(struct kafka_in *in)
+{
+    rd_kafka_topic_partition_list_t *list = in->leaving;
+
+    in->leaving = NULL;
+    /* Lost: they may be somebody else's by now, whose progress our commit
+     * would undo. Otherwise before the unassign, which would refuse it. */
+    if (!rd_kafka_assignment_lost(in->rk)) {
+        commit_now(in, list);
+    }
+    remove_parts(in, list);
+    unassign(in, list);
+    say_assigned(in, '-', list->cnt);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (in->callbacks.on_left) {
+        in->callbacks.on_left(in->callbacks.arg);
+    }
+}
+
+static void leave_if_over(struct kafka_in *in)
+{
+    if (in->leaving && (kafka_parts_leaving(&in->parts) == 0 ||
+                        in->is_closing || clock_mono_ms() >= in->leave_at_ms ||
+                        rd_kafka_assignment_lost(in->rk))) {
+        leave(in);
+    }
+}
+
+static void on_revoke(struct kafka_in *in,
+                      const rd_kafka_topic_partition_list_t *list)
+{
+    /* Nothing of these is begun any more, and nobody is to think so. */
+    kafka_once_unmark(in->once);
+    kafka_parts_leave(&in->parts, list);
+    in->leaving = rd_kafka_topic_partition_list_copy(list);
+    in->leave_at_ms = clock_mono_ms();
+    if (in->callbacks.on_leaving && !in->is_closing &&
+        !rd_kafka_assignment_lost(in->rk)) {
+        in->leave_at_ms += in->config->topics_revoke_ms;
+        in->callbacks.on_leaving(in->callbacks.arg);
+    }
+    leave_if_over(in);
 }
 
 static void count_change(struct kafka_in *in, rd_kafka_resp_err_t code)
@@ -284,15 +334,14 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                          rd_kafka_topic_partition_list_t *list, void *opaque)
 {
     struct kafka_in *in = opaque;
-    bool is_eager = !strcmp(rd_kafka_rebalance_protocol(rk), "EAGER");
 
+    (void)rk;
     count_change(in, code);
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         on_assign(in, list);
         return;
     }
-    on_revoke(in, list, is_eager);
-    say_assigned(in, '-', list->cnt);
+    on_revoke(in, list);
 }
 
 /* --- the loop ------------------------------------------------------------ */
@@ -335,6 +384,7 @@ static void on_wake(void *arg)
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
     begin_marked(in);
+    leave_if_over(in);
     kafka_start_serve(in->start);
     kafka_ends_serve(in->ends, clock_mono_ms());
     kafka_parts_look_again(&in->parts);
@@ -355,6 +405,7 @@ static void on_tick(uv_timer_t *timer)
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
     begin_marked(in);
+    leave_if_over(in);
     kafka_start_tick(in->start);
     kafka_ends_serve(in->ends, clock_mono_ms());
     if (in->renew_at_ms > 0 && clock_mono_ms() >= in->renew_at_ms &&
@@ -422,18 +473,39 @@ void kafka_in_begin_none(struct kafka_in *in)
     kafka_once_drop_all(in->once);
 }
 
+bool kafka_in_is_ours(const struct kafka_in_msg *msg)
+{
+    const struct kafka_loan *loan = msg->handle;
+
+    return loan->part->queue != NULL;
+}
+
+bool kafka_in_is_leaving(const struct kafka_in_msg *msg)
+{
+    const struct kafka_loan *loan = msg->handle;
+
+    return loan->part->is_leaving;
+}
+
+static void forget_loan(struct kafka_in *in, struct kafka_in_msg *msg)
+{
+    msg->handle = NULL;
+    in->loans--;
+    if (in->leaving) {
+        kafka_wake_fire(in->wake);
+    }
+}
+
 void kafka_in_done(struct kafka_in *in, struct kafka_in_msg *msg)
 {
     kafka_parts_done(&in->parts, msg->handle);
-    msg->handle = NULL;
-    in->loans--;
+    forget_loan(in, msg);
 }
 
 void kafka_in_drop(struct kafka_in *in, struct kafka_in_msg *msg)
 {
     kafka_parts_drop(&in->parts, msg->handle);
-    msg->handle = NULL;
-    in->loans--;
+    forget_loan(in, msg);
 }
 
 void kafka_in_look_again(struct kafka_in *in)
@@ -553,6 +625,10 @@ static void close_client(struct kafka_in *in)
     close_queue(in->commit_queue);
     kafka_start_close(in->start);
     kafka_conf_destroy(in->rk);
+    if (in->leaving) {
+        rd_kafka_topic_partition_list_destroy(in->leaving);
+    }
+    in->leaving = NULL;
     in->main_queue = NULL;
     in->commit_queue = NULL;
     in->start = NULL;
@@ -566,12 +642,14 @@ void kafka_in_close(struct kafka_in *in)
         return;
     }
     in->is_paused = true;
+    in->is_closing = true;
     close_timer(in->commit_timer);
     close_timer(in->tick_timer);
     if (in->loans) {
         log_error("records not given back", "count=%zu", in->loans);
     }
     if (in->main_queue) { /* subscribed */
+        leave_if_over(in);
         commit_now(in, NULL);
         /* Without an answer to the commit there will be none to a goodbye:
          * the group notices by itself. */

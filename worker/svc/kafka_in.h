@@ -8,6 +8,9 @@
  * moved, and synchronously on revoke and close; a partition's committed
  * offset passes only finished messages.
  *
+ * A partition that another worker is to have is given away when the jobs that
+ * run of it have ended, or when their time is up; see on_leaving.
+ *
  * Failures: a lost partition is never committed; a message of an assignment
  * that has ended is forgotten by kafka_in_done(). A client that has failed for
  * good is made anew when all messages have been given back, with backoff: see
@@ -40,6 +43,13 @@ struct kafka_in_callbacks {
     /* Called after the assignment changed (for logs, telemetry, health). */
     void (*on_assigned)(size_t partitions, void *arg);
     void (*on_fatal)(const struct err *why, void *arg);
+    /* Some partitions are to go to another worker: give back what has not
+     * begun of them, kafka_in_is_leaving(), and soon the rest. They go when
+     * all is given back, or after topics.revoke_grace. NULL: at once. */
+    void (*on_leaving)(void *arg);
+    /* They have gone, given away or lost: of what is still on loan some is
+     * not ours any more, kafka_in_is_ours(). May be NULL. */
+    void (*on_left)(void *arg);
     void *arg;
 };
 
@@ -98,6 +108,9 @@ void kafka_in_begin_once(struct kafka_in *in, const struct kafka_in_msg *msg,
                          kafka_in_told_fn on_told, void *arg);
 /* All of them that wait: KAFKA_IN_NOT_OURS, now. */
 void kafka_in_begin_none(struct kafka_in *in);
+/* Its partition is ours, and is to stay so. */
+bool kafka_in_is_ours(const struct kafka_in_msg *msg);
+bool kafka_in_is_leaving(const struct kafka_in_msg *msg);
 /* Give the message back: done = finished and its result is durable; dropped =
  * not finished, it will be delivered again (to us only after a restart or a
  * reassignment). */

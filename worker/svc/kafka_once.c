@@ -54,7 +54,7 @@ bool kafka_once_serve(struct kafka_once *once)
     {
         struct kafka_part *part = wait->loan->part;
 
-        if (!part->queue) {
+        if (!part->queue || part->is_leaving) {
             tell(once, wait, KAFKA_IN_NOT_OURS);
         } else if (offsets_is_marked(&part->offsets, wait->loan->ticket)) {
             tell(once, wait, KAFKA_IN_TOLD);

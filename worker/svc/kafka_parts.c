@@ -150,6 +150,33 @@ void kafka_parts_remove(struct kafka_parts *parts, struct kafka_part *part)
     free_when_idle(part);
 }
 
+void kafka_parts_leave(struct kafka_parts *parts,
+                       const rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        struct kafka_part *part = kafka_parts_find(parts, list->elems[i].topic,
+                                                   list->elems[i].partition);
+
+        if (part) {
+            part->is_leaving = true;
+        }
+    }
+}
+
+size_t kafka_parts_leaving(const struct kafka_parts *parts)
+{
+    const struct kafka_part *part = NULL;
+    size_t loans = 0;
+
+    for (size_t i = 0; i < parts->lane_count; i++) {
+        DL_FOREACH(parts->lanes[i].parts, part)
+        {
+            loans += part->is_leaving ? part->loans : 0;
+        }
+    }
+    return loans;
+}
+
 void kafka_parts_remove_all(struct kafka_parts *parts)
 {
     for (size_t i = 0; i < parts->lane_count; i++) {
@@ -280,6 +307,9 @@ static struct kafka_loan *next_unfinished(struct kafka_parts *parts,
 {
     rd_kafka_message_t *message = part->held;
 
+    if (part->is_leaving) {
+        return NULL;
+    }
     part->held = NULL;
     for (unsigned i = 0; i < SKIPS_PER_TURN; i++) {
         enum offsets_taken taken = OFFSETS_FULL;

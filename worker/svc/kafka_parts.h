@@ -31,6 +31,7 @@ struct kafka_part {
     rd_kafka_message_t *held; /* read, but beyond what may be tracked */
     struct offsets offsets;
     bool is_stopped;   /* no room for what may finish; said once */
+    bool is_leaving;   /* another worker is to have it: nothing is taken */
     size_t loans;      /* records not given back yet */
     int64_t end;       /* kafka_ends.h: of the log; -1: not known */
     size_t text_len;   /* metadata of the last commit */
@@ -81,6 +82,11 @@ void kafka_parts_add(struct kafka_parts *parts, rd_kafka_t *rk,
                      struct kafka_wake *wake,
                      const rd_kafka_topic_partition_t *committed);
 void kafka_parts_remove(struct kafka_parts *parts, struct kafka_part *part);
+/* Nothing more is taken from these. */
+void kafka_parts_leave(struct kafka_parts *parts,
+                       const rd_kafka_topic_partition_list_t *list);
+/* Records of those that leave that are not given back. */
+size_t kafka_parts_leaving(const struct kafka_parts *parts);
 void kafka_parts_remove_all(struct kafka_parts *parts);
 
 /* Queues found empty are not asked again before this is called: on every

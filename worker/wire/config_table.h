@@ -19,6 +19,8 @@ TEXT(topics_prefix,   "topics.prefix",   "forkyard.", "in front of every topic n
 TEXT(topics_group,    "topics.group",    "forkyard", "consumer group of the workers") \
 TEXT(topics_queues,   "topics.queues",   "high:8,default:3,low:1", "queues this worker takes jobs from, each with its weight") \
 TIME(topics_commit_ms, "topics.commit_interval", 250, 10, 60000, "between two offset commits of finished jobs") \
+TIME(topics_revoke_ms, "topics.revoke_grace", 5000, 0, 240000, "how long a partition that another worker is to have waits for its running jobs to end; the group waits as well") \
+BOOL(topics_kill_revoked, "topics.kill_revoked", 0, "kill jobs of a partition that has gone to another worker, which runs them again; if not, they go on, and readers take the first result") \
 TEXT(retry_group,     "retry.group",     "",         "consumer group of those who bring waiting jobs back when they are due, one for all workers; empty: topics.prefix and retry") \
 TEXT(retry_backoff,   "retry.backoff",   "5s,1m,10m,1h", "how long a job waits before each further attempt, of 5s, 1m, 10m, 1h; the last one repeats") \
 BOOL(retry_forward,   "retry.forward",   1, "bring waiting jobs back when they are due; some worker must, and needs the right to write to every jobs topic") \
