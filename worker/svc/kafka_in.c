@@ -289,7 +289,7 @@ static void leave(struct kafka_in *in)
     unassign(in, list);
     say_assigned(in, '-', list->cnt);
     rd_kafka_topic_partition_list_destroy(list);
-    if (in->callbacks.on_left) {
+    if (in->callbacks.on_left && !in->is_closing) {
         in->callbacks.on_left(in->callbacks.arg);
     }
 }

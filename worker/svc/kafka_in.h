@@ -48,7 +48,8 @@ struct kafka_in_callbacks {
      * all is given back, or after topics.revoke_grace. NULL: at once. */
     void (*on_leaving)(void *arg);
     /* They have gone, given away or lost: of what is still on loan some is
-     * not ours any more, kafka_in_is_ours(). May be NULL. */
+     * not ours any more, kafka_in_is_ours(). Not from the close. May be NULL.
+     */
     void (*on_left)(void *arg);
     void *arg;
 };
