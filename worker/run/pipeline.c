@@ -30,6 +30,7 @@
 #include "run/executor.h"
 #include "run/settle.h"
 #include "run/stream.h"
+#include "run/trace.h"
 #include "run/work.h"
 #include "svc/kafka_conf.h"
 
@@ -61,56 +62,18 @@ struct pipeline {
 
 static void tell(struct work *w, const char *type, const char *status)
 {
-    struct event event;
-    struct event_attribute attributes[] = {
-        EVENT_ATTR_TEXT("messaging.destination.name", view_of(w->origin.topic)),
-        EVENT_ATTR_INT("messaging.destination.partition.id",
-                       w->origin.partition),
-        EVENT_ATTR_INT("messaging.kafka.offset", w->origin.offset),
-        EVENT_ATTR_TEXT("forkyard.job.language", w->job.language),
-        EVENT_ATTR_TEXT("forkyard.job.status", view_of(status)),
-    };
-
-    event_init(&event);
-    event.type = view_of(type);
-    event.tenant_id = w->identity.tenant_id;
-    event.job_id = w->identity.job_id;
-    event.session_id = w->identity.session_id;
-    event.attempt = w->origin.attempt;
-    telemetry_emit(w->p->spec.telemetry, &event, attributes,
-                   ARRAY_LEN(attributes));
+    trace_event(w->p->spec.telemetry, w, type, status);
 }
 
-static int note(struct work *w, enum audit_event what,
-                const struct result_usage *usage, uint64_t *out_seq,
-                struct err *e)
+static int note(struct work *w, enum audit_event what, struct err *e)
 {
-    struct audit record;
-
-    audit_init(&record);
-    record.event_type = (int)what;
-    record.job_id = w->identity.job_id;
-    record.attempt = w->origin.attempt;
-    if (w->hashes.code[0]) {
-        record.code_sha256 = view_of(w->hashes.code);
-        record.args_sha256 = view_of(w->hashes.args);
-    }
-    if (usage) {
-        record.usage = *usage;
-    }
-    return audit_log_write(w->p->spec.audit, &record, out_seq, e);
+    return trace_audit(w->p->spec.audit, w, what, NULL, NULL, e);
 }
 
-/* For records after the run: the result matters more than its trace. */
 static void note_late(struct work *w, enum audit_event what,
                       const struct result_usage *usage, uint64_t *out_seq)
 {
-    struct err e;
-
-    if (note(w, what, usage, out_seq, &e) < 0) {
-        log_warn("audit record lost", "job_id=%.*s error=%s",
-                 VIEW_ARG(w->identity.job_id), e.msg);
-    }
+    trace_audit_late(w->p->spec.audit, w, what, usage, out_seq);
 }
 
 /* ---- 2. what is not a job: dead letter --------------------------------- */
@@ -321,7 +284,7 @@ static bool plan(struct work *w)
 
     report_hash(&w->job, &w->hashes);
     tell(w, "job.received", NULL);
-    if (note(w, AUDIT_RECEIVED, NULL, NULL, &e) < 0) {
+    if (note(w, AUDIT_RECEIVED, &e) < 0) {
         refuse(w, STATUS_INTERNAL_ERROR, e.msg);
         return false;
     }
@@ -404,7 +367,7 @@ static void launch(struct work *w)
 
     health_snapshot(w->p->spec.health, executor_running(w->p->executor),
                     &w->before);
-    if (note(w, AUDIT_STARTED, NULL, NULL, &e) < 0 ||
+    if (note(w, AUDIT_STARTED, &e) < 0 ||
         !(w->plan.has_compile_stage ? start_compiler(w, &e)
                                     : start_program(w, &e))) {
         not_launched(w, &e);
