@@ -1,64 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* kafka_in.c - the jobs this worker is given: see kafka_in.h.
  *
- * Runs in the engine. Read it from the bottom: open, wake-up, take, done,
- * commit, rebalance. It never decides what happens to a job, and never commits
+ * Runs in the engine. Read it from the bottom: open, wake-up, take, done.
+ * It never decides what happens to a job, and never commits
  * an offset that passes an unfinished one. */
-#include "svc/kafka_in.h"
+#include "svc/kafka_in_impl.h"
 
 #include <inttypes.h>
-#include <librdkafka/rdkafka.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "svc/kafka_conf.h"
-#include "svc/kafka_ends.h"
 #include "svc/kafka_in_conf.h"
-#include "svc/kafka_once.h"
-#include "svc/kafka_parts.h"
-#include "svc/kafka_start.h"
-#include "svc/kafka_wake.h"
 
-/* Bounds the revoke callback, inside max.poll.interval.ms. */
-#define COMMIT_TIMEOUT_MS 5000
-#define CLOSE_TIMEOUT_MS  8000
-#define CLOSE_POLL_MS     50
+#define CLOSE_TIMEOUT_MS 8000
+#define CLOSE_POLL_MS    50
 /* The main queue is served at least this often even if a wake-up were lost:
  * past max.poll.interval.ms the group would throw us out. */
-#define TICK_MS 500
-/* Between a failure for good and the next client; doubled each time. */
-#define RENEW_FIRST_MS 1000
-#define RENEW_MAX_MS   10000
-
-struct kafka_in {
-    const struct config *config;
-    const char *group;
-    bool is_patient;
-    rd_kafka_t *rk;
-    struct kafka_wake *wake;
-    rd_kafka_queue_t *main_queue;
-    rd_kafka_queue_t *commit_queue;
-    struct kafka_start *start;
-    int64_t start_without; /* offset where the group has none: see config */
-    uv_timer_t *commit_timer;
-    uv_timer_t *tick_timer;
-    struct kafka_in_callbacks callbacks;
-    struct kafka_parts parts;
-    struct kafka_ends *ends;
-    struct kafka_in_counts counts;
-    struct kafka_once *once;
-    rd_kafka_topic_partition_list_t *leaving; /* NULL: none is */
-    uint64_t leave_at_ms;                     /* at the latest */
-    size_t loans;
-    uint64_t renew_ms;    /* to wait next time */
-    uint64_t renew_at_ms; /* 0: the client is well */
-    bool is_paused;
-    bool is_closing;
-    bool is_committing;
-    bool has_failed;
-};
+#define TICK_MS      500
+#define RENEW_MAX_MS 10000
 
 static void fail(struct kafka_in *in, enum err_kind kind, const char *text)
 {
@@ -100,248 +62,9 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
     kafka_ends_error(in->ends, (rd_kafka_resp_err_t)code, text);
 }
 
-/* --- commit -------------------------------------------------------------- */
-
-static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t error,
-                         rd_kafka_topic_partition_list_t *list, void *opaque)
-{
-    struct kafka_in *in = opaque;
-
-    (void)rk;
-    in->is_committing = false;
-    *(error ? &in->counts.not_committed : &in->counts.committed) += 1;
-    if (error) {
-        /* Still dirty: the next tick tries again. A rebalance under way is
-         * the usual reason. */
-        log_info("commit refused", "error=%s", rd_kafka_err2name(error));
-        kafka_ends_error(in->ends, error, rd_kafka_err2str(error));
-    }
-    if (list) {
-        kafka_parts_committed(&in->parts, list, error);
-    }
-}
-
-/* One commit in flight, so that a late answer never overtakes a newer one. */
-static void commit_start(struct kafka_in *in,
-                         const rd_kafka_topic_partition_list_t *only)
-{
-    rd_kafka_topic_partition_list_t *list = NULL;
-    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-
-    if (in->is_committing) {
-        return;
-    }
-    list = kafka_parts_dirty(&in->parts, only);
-    if (!list) {
-        return;
-    }
-    error =
-        rd_kafka_commit_queue(in->rk, list, in->commit_queue, on_committed, in);
-    in->is_committing = error == RD_KAFKA_RESP_ERR_NO_ERROR;
-    /* A list kept would hang the destruction of the client. */
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-static void commit_wait(struct kafka_in *in, uint64_t deadline_ms)
-{
-    uint64_t now_ms = clock_mono_ms();
-
-    while (in->is_committing && now_ms < deadline_ms) {
-        (void)rd_kafka_queue_poll_callback(in->commit_queue,
-                                           (int)(deadline_ms - now_ms));
-        now_ms = clock_mono_ms();
-    }
-}
-
-/* Everything finished is committed when this returns, or time is up. */
-static void commit_now(struct kafka_in *in,
-                       const rd_kafka_topic_partition_list_t *only)
-{
-    uint64_t deadline_ms = clock_mono_ms() + COMMIT_TIMEOUT_MS;
-
-    commit_wait(in, deadline_ms);
-    commit_start(in, only);
-    commit_wait(in, deadline_ms);
-}
-
 static void on_commit_timer(uv_timer_t *timer)
 {
-    commit_start(timer->data, NULL);
-}
-
-/* --- rebalance ----------------------------------------------------------- */
-
-static void log_error_object(const char *what, rd_kafka_error_t *error)
-{
-    if (error) {
-        log_warn(what, "error=%s", rd_kafka_error_string(error));
-        rd_kafka_error_destroy(error);
-    }
-}
-
-/* Only where they begin: the metadata is ours alone. */
-static rd_kafka_topic_partition_list_t *
-begin_at(const struct kafka_in *in,
-         const rd_kafka_topic_partition_list_t *committed)
-{
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(committed->cnt);
-
-    for (int i = 0; i < committed->cnt; i++) {
-        const rd_kafka_topic_partition_t *from = &committed->elems[i];
-        rd_kafka_topic_partition_t *row = rd_kafka_topic_partition_list_add(
-            list, from->topic, from->partition);
-
-        row->offset = from->offset >= 0 ? from->offset : in->start_without;
-        rd_kafka_topic_partition_set_leader_epoch(
-            row, rd_kafka_topic_partition_get_leader_epoch(from));
-    }
-    return list;
-}
-
-static bool is_eager(const struct kafka_in *in)
-{
-    return !strcmp(rd_kafka_rebalance_protocol(in->rk), "EAGER");
-}
-
-static void take_partitions(struct kafka_in *in,
-                            rd_kafka_topic_partition_list_t *list)
-{
-    if (is_eager(in)) {
-        (void)rd_kafka_assign(in->rk, list);
-        return;
-    }
-    log_error_object("cannot take partitions",
-                     rd_kafka_incremental_assign(in->rk, list));
-}
-
-static void say_assigned(struct kafka_in *in, char change, int count)
-{
-    log_debug("assignment", "change=%c%d partitions=%zu", change, count,
-              in->parts.count);
-    in->callbacks.on_assigned(in->parts.count, in->callbacks.arg);
-}
-
-/* The group waits for rd_kafka_assign() and tells us nothing else until then;
- * heartbeats go on meanwhile. */
-static void on_start_known(rd_kafka_topic_partition_list_t *committed,
-                           void *arg)
-{
-    struct kafka_in *in = arg;
-    rd_kafka_topic_partition_list_t *list = begin_at(in, committed);
-
-    for (int i = 0; i < committed->cnt; i++) {
-        kafka_parts_add(&in->parts, in->rk, in->wake, &committed->elems[i]);
-    }
-    take_partitions(in, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    kafka_ends_joined(in->ends);
-    in->renew_ms = RENEW_FIRST_MS;
-    say_assigned(in, '+', committed->cnt);
-}
-
-/* Nothing is known of an empty list, and there is nothing to ask. */
-static void on_assign(struct kafka_in *in,
-                      rd_kafka_topic_partition_list_t *list)
-{
-    if (list->cnt == 0) {
-        on_start_known(list, in);
-    } else {
-        kafka_start_ask(in->start, list);
-    }
-}
-
-static void remove_parts(struct kafka_in *in,
-                         const rd_kafka_topic_partition_list_t *list)
-{
-    for (int i = 0; i < list->cnt; i++) {
-        struct kafka_part *part = kafka_parts_find(
-            &in->parts, list->elems[i].topic, list->elems[i].partition);
-
-        if (part) {
-            kafka_parts_remove(&in->parts, part);
-        }
-    }
-}
-
-static void unassign(struct kafka_in *in, rd_kafka_topic_partition_list_t *list)
-{
-    if (is_eager(in)) {
-        (void)rd_kafka_assign(in->rk, NULL);
-        return;
-    }
-    log_error_object("cannot give partitions back",
-                     rd_kafka_incremental_unassign(in->rk, list));
-}
-
-/* The group waits for it. */
-static void leave(struct kafka_in *in)
-{
-    rd_kafka_topic_partition_list_t *list = in->leaving;
-
-    in->leaving = NULL;
-    /* Lost: they may be somebody else's by now, whose progress our commit
-     * would undo. Otherwise before the unassign, which would refuse it. */
-    if (!rd_kafka_assignment_lost(in->rk)) {
-        commit_now(in, list);
-    }
-    remove_parts(in, list);
-    unassign(in, list);
-    say_assigned(in, '-', list->cnt);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (in->callbacks.on_left && !in->is_closing) {
-        in->callbacks.on_left(in->callbacks.arg);
-    }
-}
-
-static void leave_if_over(struct kafka_in *in)
-{
-    if (in->leaving && (kafka_parts_leaving(&in->parts) == 0 ||
-                        in->is_closing || clock_mono_ms() >= in->leave_at_ms ||
-                        rd_kafka_assignment_lost(in->rk))) {
-        leave(in);
-    }
-}
-
-static void on_revoke(struct kafka_in *in,
-                      const rd_kafka_topic_partition_list_t *list)
-{
-    /* Nothing of these is begun any more, and nobody is to think so. */
-    kafka_once_unmark(in->once);
-    kafka_parts_leave(&in->parts, list);
-    in->leaving = rd_kafka_topic_partition_list_copy(list);
-    in->leave_at_ms = clock_mono_ms();
-    if (in->callbacks.on_leaving && !in->is_closing &&
-        !rd_kafka_assignment_lost(in->rk)) {
-        in->leave_at_ms += in->config->topics_revoke_ms;
-        in->callbacks.on_leaving(in->callbacks.arg);
-    }
-    leave_if_over(in);
-}
-
-static void count_change(struct kafka_in *in, rd_kafka_resp_err_t code)
-{
-    uint64_t *counter = &in->counts.assigned;
-
-    if (code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        counter = rd_kafka_assignment_lost(in->rk) ? &in->counts.lost
-                                                   : &in->counts.revoked;
-    }
-    *counter += 1;
-}
-
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
-                         rd_kafka_topic_partition_list_t *list, void *opaque)
-{
-    struct kafka_in *in = opaque;
-
-    (void)rk;
-    count_change(in, code);
-    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        on_assign(in, list);
-        return;
-    }
-    on_revoke(in, list);
+    kafka_in_commit_start(timer->data, NULL);
 }
 
 /* --- the loop ------------------------------------------------------------ */
@@ -373,7 +96,7 @@ static void serve_main_queue(struct kafka_in *in)
 static void begin_marked(struct kafka_in *in)
 {
     if (kafka_once_serve(in->once)) {
-        commit_start(in, NULL);
+        kafka_in_commit_start(in, NULL);
     }
 }
 
@@ -384,7 +107,7 @@ static void on_wake(void *arg)
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
     begin_marked(in);
-    leave_if_over(in);
+    kafka_in_leave_if_over(in);
     kafka_start_serve(in->start);
     kafka_ends_serve(in->ends, clock_mono_ms());
     kafka_parts_look_again(&in->parts);
@@ -405,7 +128,7 @@ static void on_tick(uv_timer_t *timer)
     (void)rd_kafka_queue_poll_callback(in->commit_queue, 0);
     serve_main_queue(in);
     begin_marked(in);
-    leave_if_over(in);
+    kafka_in_leave_if_over(in);
     kafka_start_tick(in->start);
     kafka_ends_serve(in->ends, clock_mono_ms());
     if (in->renew_at_ms > 0 && clock_mono_ms() >= in->renew_at_ms &&
@@ -579,7 +302,7 @@ static void leave_group(struct kafka_in *in)
     rd_kafka_error_t *error = NULL;
 
     if (asked) { /* the client waits for an answer to it */
-        take_partitions(in, asked);
+        kafka_in_assign(in, asked);
         rd_kafka_topic_partition_list_destroy(asked);
     }
     error = rd_kafka_consumer_close_queue(in->rk, queue);
@@ -591,7 +314,7 @@ static void leave_group(struct kafka_in *in)
             rd_kafka_message_destroy(m);
         }
     }
-    log_error_object("cannot leave the group", error);
+    kafka_in_log_error("cannot leave the group", error);
     rd_kafka_queue_destroy(queue);
 }
 
@@ -649,8 +372,8 @@ void kafka_in_close(struct kafka_in *in)
         log_error("records not given back", "count=%zu", in->loans);
     }
     if (in->main_queue) { /* subscribed */
-        leave_if_over(in);
-        commit_now(in, NULL);
+        kafka_in_leave_if_over(in);
+        kafka_in_commit_now(in, NULL);
         /* Without an answer to the commit there will be none to a goodbye:
          * the group notices by itself. */
         if (!in->is_committing) {
@@ -705,7 +428,7 @@ static int open_client(struct kafka_in *in, struct err *e)
     if (kafka_in_conf(config, in->group, in->is_patient, &conf, e) < 0) {
         return -1;
     }
-    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_rebalance_cb(conf, kafka_in_on_rebalance);
     rd_kafka_conf_set_error_cb(conf, on_error);
     kafka_conf_quiet(conf);
     if (kafka_conf_client(conf, RD_KAFKA_CONSUMER, in, &in->rk, e) < 0) {
@@ -715,8 +438,8 @@ static int open_client(struct kafka_in *in, struct err *e)
     (void)rd_kafka_poll_set_consumer(in->rk);
     in->commit_queue = rd_kafka_queue_new(in->rk);
     kafka_wake_watch(in->wake, in->commit_queue);
-    in->start =
-        kafka_start_open(in->rk, in->group, in->wake, on_start_known, in);
+    in->start = kafka_start_open(in->rk, in->group, in->wake,
+                                 kafka_in_on_start_known, in);
     in->start_without = kafka_in_start_without(config);
     if (subscribe(in, e) < 0) {
         return -1;
@@ -751,7 +474,7 @@ int kafka_in_open(const struct config *config,
     in->group = source->group;
     in->is_patient = source->is_patient;
     in->callbacks = *callbacks;
-    in->renew_ms = RENEW_FIRST_MS;
+    in->renew_ms = KAFKA_IN_RENEW_FIRST_MS;
     in->once = kafka_once_new();
     in->ends = kafka_ends_new(&in->parts, source->name);
     kafka_parts_init(&in->parts, config, source->stem, source->queues,

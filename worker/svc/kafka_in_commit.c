@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* kafka_in_commit.c - what is finished is told to the broker: see kafka_in.h.
+ * One commit at a time. */
+#include "svc/kafka_in_impl.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* Bounds the revoke callback, inside max.poll.interval.ms. */
+#define COMMIT_TIMEOUT_MS 5000
+
+static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t error,
+                         rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    struct kafka_in *in = opaque;
+
+    (void)rk;
+    in->is_committing = false;
+    *(error ? &in->counts.not_committed : &in->counts.committed) += 1;
+    if (error) {
+        /* Still dirty: the next tick tries again. A rebalance under way is
+         * the usual reason. */
+        log_info("commit refused", "error=%s", rd_kafka_err2name(error));
+        kafka_ends_error(in->ends, error, rd_kafka_err2str(error));
+    }
+    if (list) {
+        kafka_parts_committed(&in->parts, list, error);
+    }
+}
+
+/* One commit in flight, so that a late answer never overtakes a newer one. */
+void kafka_in_commit_start(struct kafka_in *in,
+                           const rd_kafka_topic_partition_list_t *only)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    if (in->is_committing) {
+        return;
+    }
+    list = kafka_parts_dirty(&in->parts, only);
+    if (!list) {
+        return;
+    }
+    error =
+        rd_kafka_commit_queue(in->rk, list, in->commit_queue, on_committed, in);
+    in->is_committing = error == RD_KAFKA_RESP_ERR_NO_ERROR;
+    /* A list kept would hang the destruction of the client. */
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void commit_wait(struct kafka_in *in, uint64_t deadline_ms)
+{
+    uint64_t now_ms = clock_mono_ms();
+
+    while (in->is_committing && now_ms < deadline_ms) {
+        (void)rd_kafka_queue_poll_callback(in->commit_queue,
+                                           (int)(deadline_ms - now_ms));
+        now_ms = clock_mono_ms();
+    }
+}
+
+/* Everything finished is committed when this returns, or time is up. */
+void kafka_in_commit_now(struct kafka_in *in,
+                         const rd_kafka_topic_partition_list_t *only)
+{
+    uint64_t deadline_ms = clock_mono_ms() + COMMIT_TIMEOUT_MS;
+
+    commit_wait(in, deadline_ms);
+    kafka_in_commit_start(in, only);
+    commit_wait(in, deadline_ms);
+}
