@@ -113,7 +113,7 @@ endif
 # library it names went away. Targets that prepare the machine, or need no
 # compiler, do not read it.
 NO_FLAGS := help deps libs demo dev test lint asan tsan fuzz fault soak vm \
-	kafka bench clean
+	kafka bench bench-kafka clean
 ifneq ($(filter-out $(NO_FLAGS),$(or $(MAKECMDGOALS),build)),)
 include $(B)/flags.mk
 endif
@@ -212,12 +212,20 @@ vm: ## the tests of boxes under Debian's kernel with cgroup v2, emulated
 	@tests/vm/run.sh sys
 
 .PHONY: bench
-bench: ## measure; writes build/bench.json
+bench: ## measure; writes build/bench.json, and build/bench-kafka.json
 	@deploy/build/deps.sh demo
 	@deploy/build/librdkafka.sh
 	@$(MAKE) build build/bench/noop
 	@build/forkyard bench --out build/bench.json \
 		$(if $(BENCH_JOBS),--jobs $(BENCH_JOBS)) $(BENCH_ARGS)
+	@$(MAKE) bench-kafka
+
+bench-kafka: ## the figures that need a real broker alone
+	@deploy/build/deps.sh demo test kafka
+	@deploy/build/librdkafka.sh
+	@deploy/build/kafka.sh
+	@$(MAKE) build build/bench/noop
+	@$(PYTHON) tests/bench/kafka.py --out build/bench-kafka.json $(KAFKA_BENCH_ARGS)
 
 .PHONY: install
 install: build ## program, library, header below DESTDIR, PREFIX, libdir...

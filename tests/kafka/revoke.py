@@ -56,10 +56,11 @@ class Place:
     def worker(self):
         return Worker(BROKERS, self.settings)
 
-    def submit(self, code):
+    def submit(self, code, **more):
         ids = [f"job-{n}" for n in range(JOBS)]
         jobs = "".join(json.dumps({
-            "job_id": i, "language": "shell", "code": code}) + "\n"
+            "job_id": i, "language": "shell", "code": code,
+            **{name: value + i for name, value in more.items()}}) + "\n"
             for i in ids)
         code, _, err = forkyard(["submit"], self.settings, data=jobs.encode())
         same(code, 0, f"exit code of submit ({err})")
@@ -89,12 +90,12 @@ def partitions(worker):
         return 0
 
 
-def two_workers(place, code, join):
+def two_workers(place, code, join, **more):
     """Jobs run on all partitions of the first when the second comes: join()
     has it take some. What was started, and whose results there are."""
     with place.worker() as first:
         until(lambda: partitions(first) == PARTITIONS, "all partitions")
-        ids = place.submit(code)
+        ids = place.submit(code, **more)
         until(lambda: len(place.starts()) == JOBS, "all jobs started")
         with place.worker() as second:
             join(first, second)
@@ -135,6 +136,16 @@ def time_is_up_go_on(protocol):
     same({r[0] for r in results.values()}, {old}, "who was first")
 
 
+def time_is_up_in_order(protocol):
+    """The next of their key would begin elsewhere while they run here."""
+    starts, results = two_workers(
+        Place(protocol, **{"topics.revoke_grace": "0ms",
+                           "topics.kill_revoked": "false"}), "sleep 4", joins,
+        ordering_key="key-of-")
+    assert set(starts.values()) == {1, 2}, f"starts: {starts}"
+    same({i: r for i, r in results.items() if len(r) != 1}, {}, "results")
+
+
 def lost(first, second):
     """The engine does not answer for longer than its session lasts; its boxes
     run on meanwhile."""
@@ -147,7 +158,7 @@ def a_lost_partition_kill(protocol):
     starts, results = two_workers(
         # the first takes some back, and is to have them after their jobs
         Place(protocol, **{"topics.kill_revoked": "true",
-                           "topics.revoke_grace": "1m"}), "sleep 12", lost)
+                           "topics.revoke_grace": "50s"}), "sleep 12", lost)
     same(set(starts.values()), {2}, "starts")
     same({i: r for i, r in results.items() if len(r) != 1}, {}, "results")
     same(len({r[0] for r in results.values()}), 1, "workers of the results")
@@ -162,6 +173,8 @@ def main():
                  protocol)
         tap.case(f"{protocol}: time is up, they go on", time_is_up_go_on,
                  protocol)
+    tap.case("time is up, jobs of a key are killed", time_is_up_in_order,
+             "consumer")
     tap.case("lost: they are killed", a_lost_partition_kill, "classic")
     tap.done()
 

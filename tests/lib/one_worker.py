@@ -52,7 +52,7 @@ def until(is_so, what, deadline_s=DEADLINE_S):
         time.sleep(LOOK_S)
 
 
-def make_topics(brokers, partitions=2, change=None):
+def make_topics(brokers, partitions=2, change=None, settings=None):
     """All of ours. change: {topic: {setting: value}}"""
     wanted = yaml.safe_load(
         (ROOT / "broker-config" / "topics.yaml").read_text())
@@ -62,7 +62,8 @@ def make_topics(brokers, partitions=2, change=None):
     path = Path(TMPDIR) / "topics.yaml"
     path.write_text(yaml.safe_dump(wanted))
     code, _, err = forkyard(["topics", "apply", "--file", str(path)],
-                            {"kafka.bootstrap.servers": brokers})
+                            {"kafka.bootstrap.servers": brokers,
+                             **(settings or {})})
     assert code == 0, err
 
 

@@ -125,6 +125,10 @@ check_sample() {
     }
 }
 
+check_settings() {
+    python3 tests/lint/kafka_settings.py
+}
+
 # Whitespace at line ends, CRLF, a missing last newline.
 check_text() {
     local path status=0
@@ -160,7 +164,7 @@ if [ $# -gt 0 ]; then
 else
     # warnings builds the objects that names and sample look at.
     checks=(format style floors functions text warnings headers names sample
-        shellcheck cppcheck)
+        settings shellcheck cppcheck)
 fi
 for check in "${checks[@]}"; do
     run "$check"

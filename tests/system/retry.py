@@ -113,6 +113,30 @@ def deferred(fleet):
     same(len(events(fleet, "deferred", "job.deferred")), 1, "deferred")
 
 
+def rewritten(fleet):
+    """What waits for long is written anew, and comes back once."""
+    due = time.time_ns() + 10 * NS
+    fleet.submit([shell("long", "date +%s%N", not_before_unix_nano=due)])
+    result = fleet.result("long")
+    assert int(result["stdout"]) >= due, "began before its time"
+    copies = fleet.tail("deferred").with_key("long")
+    assert len(copies) > 2, f"{len(copies)} records of it"
+    same({r.value for r in copies}, {copies[0].value}, "their bytes")
+    same({r.headers["forkyard.later.due"] for r in copies},
+         {copies[0].headers["forkyard.later.due"]}, "when it is due")
+    same(len(fleet.tail("results").with_key("long")), 1, "results")
+
+
+def too_early_for_once(fleet):
+    """It would have to wait in memory, for longer than Kafka keeps it."""
+    fleet.submit([shell("once-later", "true", max_attempts=1,
+                        not_before_unix_nano=time.time_ns() + 60 * NS)])
+    result = fleet.result("once-later")
+    same(result["status"], "setup_error", "status")
+    same("retry.rewrite_interval" in result["status_reason"], True,
+         f"reason: {result['status_reason']}")
+
+
 def long_past(fleet):
     fleet.submit([shell("past", "true", not_before_unix_nano=1)])
     same(fleet.result("past")["status"], "success", "status")
@@ -249,6 +273,12 @@ def main():
                       for n, text in headers.items()])
         tap.case("kill -9 of all while jobs wait", survives_its_workers, fleet)
         tap.case("the fleet stops and leaves nothing", fleet.stop)
+    with Fleet(settings={"retry.rewrite_interval": "2s"}) as fleet:
+        for topic in ("telemetry", "results", "deferred"):
+            fleet.tail(topic)
+        tap.case("what waits for long is written anew", rewritten, fleet)
+        tap.case("at most once, far ahead: refused", too_early_for_once, fleet)
+        tap.case("that fleet stops and leaves nothing", fleet.stop)
     tap.done()
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pipeline.c - see pipeline.h. Read it from the top: the functions stand in
- * the order of a job's life.
+/* pipeline.c - see pipeline.h; what lies between take and launch is in
+ * pipeline_begin.c.
  *
  *   take -> identify, decode, validate -> plan -> launch -> (the box runs)
  *        -> ended -> verdict, report -> publish -> acknowledged -> done
@@ -14,7 +14,7 @@
  * box ended by our own shutdown gives its message back, unfinished.
  *
  * On close: nothing is left, or what is left is given back. */
-#include "run/pipeline.h"
+#include "run/pipeline_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,46 +40,29 @@
 /* One turn of the loop takes at most this many messages that need no box, so
  * that a flood of bad ones does not starve running jobs. */
 #define TAKES_PER_TURN 256
-#define NS_PER_MS      1000000U
 
-struct pipeline {
-    struct pipeline_spec spec;
-    struct kafka_in *in;
-    struct executor *executor;
-    struct settle *settle;
-    struct backlog *backlog;
-    struct again_backoff backoff;
-    struct pipeline_counts counts;
-    unsigned announced; /* at most once, and the broker does not know yet */
-    char *output_topic;
-    char *deferred_topic;
-    char *tier_topics[AGAIN_TIERS];
-    bool is_draining;
-    bool is_closing;
-};
+/* ---- telling others ----------------------------------------------------- */
 
-/* ---- telling others ---------------------------------------------------- */
-
-static void tell(struct work *w, const char *type, const char *status)
+void pipeline_tell(struct work *w, const char *type, const char *status)
 {
     trace_event(w->p->spec.telemetry, w, type, status);
 }
 
-static int note(struct work *w, enum audit_event what, struct err *e)
+int pipeline_note(struct work *w, enum audit_event what, struct err *e)
 {
     return trace_audit(w->p->spec.audit, w, what, NULL, NULL, e);
 }
 
-static void note_late(struct work *w, enum audit_event what,
-                      const struct result_usage *usage, uint64_t *out_seq)
+void pipeline_note_late(struct work *w, enum audit_event what,
+                        const struct result_usage *usage, uint64_t *out_seq)
 {
     trace_audit_late(w->p->spec.audit, w, what, usage, out_seq);
 }
 
-/* ---- 2. what is not a job: dead letter --------------------------------- */
+/* ---- what is not a job: dead letter ------------------------------------- */
 
-static void bury(struct work *w, enum job_reject_reason reason,
-                 const struct err *e)
+void pipeline_bury(struct work *w, enum job_reject_reason reason,
+                   const struct err *e)
 {
     w->why_dead = job_reject_name(reason);
     w->reason = xstrdup(e->msg);
@@ -88,13 +71,11 @@ static void bury(struct work *w, enum job_reject_reason reason,
              "reason=%s topic=%s partition=%d offset=%" PRId64 " error=%s",
              w->why_dead, w->origin.topic, w->origin.partition,
              w->origin.offset, e->msg);
-    tell(w, "job.dead_letter", w->why_dead);
+    pipeline_tell(w, "job.dead_letter", w->why_dead);
     settle_send(w->p->settle, w, PARCEL_DEAD_LETTER);
 }
 
-/* ---- 3. the end of an attempt: a result, or another one ---------------- */
-
-static void give_back(struct work *w);
+/* ---- the end of an attempt: a result, or another one -------------------- */
 
 static void encode_result(struct work *w, struct result *result)
 {
@@ -129,7 +110,7 @@ static void bury_spent(struct work *w, const struct result *result)
     w->p->counts.dead++;
     log_warn("dead letter", "reason=%s job_id=%.*s error=%s", w->why_dead,
              VIEW_ARG(w->identity.job_id), w->reason);
-    tell(w, "job.dead_letter", w->why_dead);
+    pipeline_tell(w, "job.dead_letter", w->why_dead);
     settle_send(w->p->settle, w, PARCEL_DEAD_LETTER);
 }
 
@@ -150,10 +131,10 @@ static void try_again(struct work *w)
 {
     log_info("job is tried again", "job_id=%.*s attempt=%" PRIu64 " status=%s",
              VIEW_ARG(w->identity.job_id), w->origin.attempt, w->later.why);
-    tell(w, "job.retried", w->later.why);
+    pipeline_tell(w, "job.retried", w->later.why);
     meter_retried(w->p->spec.meter, w->msg.queue, w->status);
     if (w->turn && w->p->is_draining) {
-        give_back(w);
+        pipeline_give_back(w);
     } else if (w->turn) {
         try_in_turn(w);
     } else {
@@ -168,7 +149,7 @@ static enum again decide_again(struct work *w)
     const struct again_tier *tier = again_tier_after(&p->backoff, attempt);
 
     w->later = (struct later){
-        .due_unix_ms = clock_unix_ns() / NS_PER_MS + tier->delay_ms,
+        .due_unix_ms = clock_unix_ns() / PIPELINE_NS_PER_MS + tier->delay_ms,
         .topic = p->tier_topics[tier - again_tiers],
         .why = status_name(w->status),
         .attempt = attempt + 1,
@@ -176,17 +157,18 @@ static enum again decide_again(struct work *w)
     return again_decide(&w->job, w->status, attempt, w->later.due_unix_ms);
 }
 
-static void publish_result(struct work *w, struct result *result)
+void pipeline_publish(struct work *w, struct result *result)
 {
     enum again again = AGAIN_NO;
 
     result->wal_seq = 0;
-    note_late(w, AUDIT_FINISHED, result->usage.present ? &result->usage : NULL,
-              &result->wal_seq);
+    pipeline_note_late(w, AUDIT_FINISHED,
+                       result->usage.present ? &result->usage : NULL,
+                       &result->wal_seq);
     w->status = (enum status)result->status;
     again = decide_again(w);
     if (again == AGAIN_YES && !kafka_in_is_ours(&w->msg)) {
-        give_back(w); /* whoever has it now tries it */
+        pipeline_give_back(w); /* whoever has it now tries it */
         return;
     }
     if (again == AGAIN_YES) {
@@ -194,244 +176,22 @@ static void publish_result(struct work *w, struct result *result)
         return;
     }
     encode_result(w, result);
-    tell(w, "job.finished", status_name(w->status));
+    pipeline_tell(w, "job.finished", status_name(w->status));
     settle_send(w->p->settle, w, PARCEL_RESULT);
     if (again == AGAIN_SPENT) {
         bury_spent(w, result);
     }
 }
 
-static void refuse(struct work *w, enum status status, const char *reason)
+void pipeline_refuse(struct work *w, enum status status, const char *reason)
 {
     struct result result;
 
     report_refused(&result, &w->identity, status, reason);
-    publish_result(w, &result);
+    pipeline_publish(w, &result);
 }
 
-/* ---- 4. decode, validate, plan ----------------------------------------- */
-
-/* False when the work has already been sent on its way. */
-static bool decode(struct work *w)
-{
-    const struct config *config = w->p->spec.config;
-    const struct job_decode_opts opts = {.max_bytes = config->job_max_bytes};
-    struct view value = w->msg.value;
-    enum job_reject_reason reason = JOB_REJECT_NONE;
-    struct err e;
-
-    if (job_identify(value.data, value.len, &opts, &w->identity, &reason, &e) <
-        0) {
-        bury(w, reason, &e);
-        return false;
-    }
-    if (job_decode(value.data, value.len, &opts, &w->arena, &w->job, &e) < 0 ||
-        job_validate(&w->job, config, &e) < 0) {
-        tell(w, "job.received", NULL);
-        note_late(w, AUDIT_RECEIVED, NULL, NULL);
-        refuse(w, STATUS_VALIDATION_ERROR, e.msg);
-        return false;
-    }
-    w->is_decoded = true;
-    return true;
-}
-
-static bool is_once(const struct work *w)
-{
-    return w->job.max_attempts == 1;
-}
-
-/* Before its time: back to Kafka, or for a moment into memory. */
-static bool is_postponed(struct work *w)
-{
-    struct pipeline *p = w->p;
-    uint64_t now_ms = clock_unix_ns() / NS_PER_MS;
-    uint64_t due_ms = 0;
-
-    if (w->job.not_before_unix_nano == RECORD_NO_UINT) {
-        return false;
-    }
-    due_ms = w->job.not_before_unix_nano / NS_PER_MS + 1; /* not a ms early */
-    if (due_ms <= now_ms + 1) {
-        return false;
-    }
-    /* A copy could be made twice by the forwarder: not of one that may run
-     * only once. */
-    if (is_once(w) || !again_tier_within(due_ms - now_ms)) {
-        backlog_wait(p->backlog, w, due_ms);
-        return true;
-    }
-    w->later = (struct later){.due_unix_ms = due_ms,
-                              .topic = p->deferred_topic,
-                              .why = "not_before",
-                              .attempt = w->origin.attempt};
-    tell(w, "job.deferred", NULL);
-    meter_deferred(p->spec.meter, w->msg.queue);
-    settle_send(p->settle, w, PARCEL_LATER);
-    return true;
-}
-
-static bool is_expired(const struct work *w)
-{
-    return w->job.expires_unix_nano != RECORD_NO_UINT &&
-           w->job.expires_unix_nano <= clock_unix_ns();
-}
-
-static bool plan(struct work *w)
-{
-    enum status status = STATUS_SETUP_ERROR;
-    struct err e;
-
-    report_hash(&w->job, &w->hashes);
-    tell(w, "job.received", NULL);
-    if (note(w, AUDIT_RECEIVED, &e) < 0) {
-        refuse(w, STATUS_INTERNAL_ERROR, e.msg);
-        return false;
-    }
-    if (is_expired(w)) {
-        refuse(w, STATUS_EXPIRED, "expires_unix_nano has passed");
-        return false;
-    }
-    if (plan_make(&w->job, w->p->spec.config, w->p->spec.worker->boxes,
-                  &w->plan, &status, &e) < 0) {
-        refuse(w, status, e.msg);
-        return false;
-    }
-    if (w->plan.has_compile_stage &&
-        compile_plan(&w->job, w->p->spec.config, &w->plan, &w->compile_plan,
-                     &e) < 0) {
-        refuse(w, STATUS_VALIDATION_ERROR, e.msg);
-        return false;
-    }
-    return true;
-}
-
-/* The plan is the answer: nothing is run. */
-static bool is_answered_dry(struct work *w)
-{
-    struct result result;
-
-    if (!w->job.dry_run) {
-        return false;
-    }
-    report_refused(&result, &w->identity, STATUS_SUCCESS,
-                   "dry run: accepted, not run");
-    result.limits = w->plan.limits;
-    result.code_sha256 = view_of(w->hashes.code);
-    publish_result(w, &result);
-    return true;
-}
-
-/* ---- 5. launch --------------------------------------------------------- */
-
-static void not_launched(struct work *w, const struct err *e)
-{
-    if (boxes_are_lost(w->p->spec.boxes)) {
-        give_back(w); /* we are about to end: another worker's, then */
-    } else {
-        refuse(w, STATUS_INTERNAL_ERROR, e->msg);
-    }
-}
-
-static bool start_compiler(struct work *w, struct err *e)
-{
-    w->is_compiling = true;
-    if (executor_start(w->p->executor, &w->compile_plan, view_of(""), w, e) <
-        0) {
-        return false;
-    }
-    buf_done(&w->compile_plan.bundle);
-    return true;
-}
-
-static bool start_program(struct work *w, struct err *e)
-{
-    w->is_compiling = false;
-    if (executor_start(w->p->executor, &w->plan, w->job.stdin_, w, e) < 0) {
-        return false;
-    }
-    if (w->job.stream) {
-        w->stream = (struct stream){.out = w->p->spec.out,
-                                    .topic = w->p->output_topic,
-                                    .job_id = w->identity.job_id,
-                                    .attempt = w->origin.attempt};
-    }
-    /* The bundle is in its memfd now; no need to hold it twice. */
-    buf_done(&w->plan.bundle);
-    return true;
-}
-
-static void launch(struct work *w)
-{
-    struct err e;
-
-    health_snapshot(w->p->spec.health, executor_running(w->p->executor),
-                    &w->before);
-    if (note(w, AUDIT_STARTED, &e) < 0 ||
-        !(w->plan.has_compile_stage ? start_compiler(w, &e)
-                                    : start_program(w, &e))) {
-        not_launched(w, &e);
-        return;
-    }
-    kafka_in_started(w->p->in, &w->msg);
-    tell(w, "job.started", NULL);
-}
-
-static void on_told(enum kafka_in_told told, void *arg)
-{
-    struct work *w = arg;
-    struct pipeline *p = w->p;
-
-    p->announced--;
-    if (told == KAFKA_IN_TOLD && !p->is_draining) {
-        w->may_begin = true;
-        backlog_ready(p->backlog, w); /* for a slot */
-        pipeline_pump(p);
-    } else if (told == KAFKA_IN_CANNOT_TELL) {
-        refuse(w, STATUS_SETUP_ERROR,
-               "max_attempts: 1 needs metadata of commits, which the broker "
-               "refuses (offset.metadata.max.bytes)");
-    } else {
-        give_back(w);
-    }
-}
-
-/* Before it begins the broker must know, so that nobody begins it again. */
-static void announce(struct work *w)
-{
-    w->p->announced++;
-    kafka_in_begin_once(w->p->in, &w->msg, on_told, w);
-}
-
-/* Who had it before us did not come to its end, and it may not run again. */
-static bool is_begun(struct work *w)
-{
-    if (!w->msg.is_begun) {
-        return false;
-    }
-    refuse(w, STATUS_WORKER_LOST,
-           "its worker went before it ended, and max_attempts is 1");
-    return true;
-}
-
-/* What was held comes here again. */
-static void begin(struct work *w)
-{
-    if (w->may_begin) {
-        launch(w);
-        return;
-    }
-    if ((!w->is_decoded && !decode(w)) || is_postponed(w) ||
-        !backlog_enter(w->p->backlog, w) || is_begun(w) || !plan(w) ||
-        is_answered_dry(w)) {
-        return;
-    }
-    if (is_once(w)) {
-        announce(w);
-    } else {
-        launch(w);
-    }
-}
+/* ---- taking ------------------------------------------------------------- */
 
 static bool may_begin(const struct pipeline *p)
 {
@@ -461,7 +221,7 @@ void pipeline_pump(struct pipeline *p)
         struct work *w = backlog_next(p->backlog);
 
         if (w) {
-            begin(w);
+            pipeline_begin(w);
             continue;
         }
         if (i >= TAKES_PER_TURN) {
@@ -472,15 +232,15 @@ void pipeline_pump(struct pipeline *p)
         if (!w) {
             return;
         }
-        begin(w);
+        pipeline_begin(w);
     }
 }
 
-/* ---- 6. the box has ended ---------------------------------------------- */
+/* ---- the box has ended -------------------------------------------------- */
 
 static void finish_if_idle(struct pipeline *p);
 
-static void give_back(struct work *w)
+void pipeline_give_back(struct work *w)
 {
     struct pipeline *p = w->p;
 
@@ -540,8 +300,8 @@ static void on_compiled(struct work *w, const struct executor_end *end)
     compile_take(&w->job, w->p->spec.config, end, &w->compile_plan, &w->plan,
                  &w->compile);
     if (w->compile.success) {
-        if (!start_program(w, &e)) {
-            not_launched(w, &e);
+        if (!pipeline_start_program(w, &e)) {
+            pipeline_not_launched(w, &e);
         }
         return;
     }
@@ -550,7 +310,7 @@ static void on_compiled(struct work *w, const struct executor_end *end)
     health_add_snapshots(w->p->spec.health, &w->before,
                          executor_running(w->p->executor), end->ended, &result);
     compile_report(&w->compile, &result);
-    publish_result(w, &result);
+    pipeline_publish(w, &result);
 }
 
 static void on_ran(struct work *w, const struct executor_end *end)
@@ -578,7 +338,7 @@ static void on_ran(struct work *w, const struct executor_end *end)
     health_add_snapshots(w->p->spec.health, &w->before,
                          executor_running(w->p->executor), end->ended, &result);
     compile_report(&w->compile, &result);
-    publish_result(w, &result);
+    pipeline_publish(w, &result);
     returns_done(&returns);
 }
 
@@ -588,7 +348,7 @@ static void on_end(const struct executor_end *end, void *arg)
 
     meter_box_ended(w->p->spec.meter, end->ended);
     if (end->stop == VERDICT_STOP_SHUTDOWN) {
-        give_back(w);
+        pipeline_give_back(w);
     } else if (w->is_compiling) {
         on_compiled(w, end);
     } else {
@@ -602,14 +362,14 @@ void pipeline_on_ended(struct pipeline *p, const struct launch_ended *ended)
     pipeline_pump(p);
 }
 
-/* ---- 7. acknowledged: done --------------------------------------------- */
+/* ---- acknowledged: done ------------------------------------------------- */
 
 static void done(struct work *w)
 {
     struct pipeline *p = w->p;
 
     if (work_has_sent(w, PARCEL_RESULT)) {
-        note_late(w, AUDIT_PUBLISHED, NULL, NULL);
+        pipeline_note_late(w, AUDIT_PUBLISHED, NULL, NULL);
         meter_finished(p->spec.meter, w->msg.queue, w->status,
                        w->origin.received_ns);
         p->counts.succeeded += w->status == STATUS_SUCCESS;
@@ -627,7 +387,7 @@ static void done(struct work *w)
     finish_if_idle(p);
 }
 
-/* ---- life of the pipeline ---------------------------------------------- */
+/* ---- life of the pipeline ----------------------------------------------- */
 
 static void finish_if_idle(struct pipeline *p)
 {
@@ -687,7 +447,7 @@ int pipeline_open(const struct pipeline_spec *spec, struct pipeline **out,
         .meter = spec->meter,
         .worker = spec->worker,
         .on_settled = done,
-        .on_unsettled = give_back,
+        .on_unsettled = pipeline_give_back,
     };
     p->settle = settle_open(&settle);
     *out = p;
@@ -705,7 +465,7 @@ static void give_back_held(struct pipeline *p,
     struct work *w = NULL;
 
     while ((w = backlog_take(p->backlog, is_meant)) != NULL) {
-        give_back(w);
+        pipeline_give_back(w);
     }
 }
 
@@ -736,12 +496,21 @@ void pipeline_leaving(struct pipeline *p)
     give_back_held(p, is_leaving);
 }
 
+/* Nobody waits for these: the next of its key begins elsewhere when the one
+ * that runs there has ended, and of one that may run once others have said
+ * that it is lost. */
+static bool is_useless(const void *work)
+{
+    const struct work *w = work;
+
+    return is_others(w) && (w->turn || pipeline_is_once(w) ||
+                            w->p->spec.config->topics_kill_revoked);
+}
+
 void pipeline_left(struct pipeline *p)
 {
     give_back_held(p, is_others);
-    if (p->spec.config->topics_kill_revoked) {
-        executor_stop(p->executor, is_others, VERDICT_STOP_SHUTDOWN);
-    }
+    executor_stop(p->executor, is_useless, VERDICT_STOP_SHUTDOWN);
 }
 
 void pipeline_drain(struct pipeline *p)

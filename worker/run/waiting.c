@@ -55,6 +55,11 @@ static uint64_t now_ms(void)
     return clock_unix_ns() / NS_PER_MS;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static size_t size_of(const struct held *h)
 {
     return sizeof(*h) + h->msg.value.len + h->msg.key.len;
@@ -182,10 +187,18 @@ static void send_held(struct held *h)
     DL_APPEND(h->w->sent, h);
 }
 
+static void send_on(struct held *h, const char *topic);
+
 static void on_due(void *thing, void *arg)
 {
+    struct held *h = thing;
+
     (void)arg;
-    send_held(thing);
+    if (h->due_unix_ms > now_ms() && !h->is_waiting_on && !h->why_dead) {
+        send_on(h, h->msg.topic);
+    } else {
+        send_held(h);
+    }
 }
 
 static void bury(struct held *h)
@@ -200,11 +213,11 @@ static void bury(struct held *h)
 }
 
 /* Its headers stay: whoever reads it there decides again. */
-static void send_on(struct held *h, const struct again_tier *tier)
+static void send_on(struct held *h, const char *topic)
 {
     h->is_waiting_on = true;
     free(h->topic);
-    h->topic = kafka_conf_topic(h->w->spec.config, tier->topic);
+    h->topic = xstrdup(topic);
     send_held(h);
 }
 
@@ -228,10 +241,15 @@ static void consider(struct held *h)
         tier = again_tier_within(h->due_unix_ms - now);
     }
     if (tier && is_over(h->w, 2)) {
-        send_on(h, tier);
+        AUTO_FREE char *topic =
+            kafka_conf_topic(h->w->spec.config, tier->topic);
+
+        send_on(h, topic);
         return;
     }
-    timed_add(h->w->timed, h->due_unix_ms, h);
+    timed_add(
+        h->w->timed,
+        smaller(h->due_unix_ms, now + h->w->spec.config->retry_rewrite_ms), h);
 }
 
 static void take(struct waiting *w)

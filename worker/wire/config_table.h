@@ -19,10 +19,11 @@ TEXT(topics_prefix,   "topics.prefix",   "forkyard.", "in front of every topic n
 TEXT(topics_group,    "topics.group",    "forkyard", "consumer group of the workers") \
 TEXT(topics_queues,   "topics.queues",   "high:8,default:3,low:1", "queues this worker takes jobs from, each with its weight") \
 TIME(topics_commit_ms, "topics.commit_interval", 250, 10, 60000, "between two offset commits of finished jobs") \
-TIME(topics_revoke_ms, "topics.revoke_grace", 5000, 0, 240000, "how long a partition that another worker is to have waits for its running jobs to end; the group waits as well") \
+TIME(topics_revoke_ms, "topics.revoke_grace", 5000, 0, 50000, "how long a partition that another worker is to have waits for its running jobs to end; the group waits as well") \
 BOOL(topics_kill_revoked, "topics.kill_revoked", 0, "kill jobs of a partition that has gone to another worker, which runs them again; if not, they go on, and readers take the first result") \
 TEXT(retry_group,     "retry.group",     "",         "consumer group of those who bring waiting jobs back when they are due, one for all workers; empty: topics.prefix and retry") \
 TEXT(retry_backoff,   "retry.backoff",   "5s,1m,10m,1h", "how long a job waits before each further attempt, of 5s, 1m, 10m, 1h; the last one repeats") \
+TIME(retry_rewrite_ms, "retry.rewrite_interval", 86400000, 1000, 2592000000, "what waits longer is written anew each time, because Kafka keeps a record for some days only") \
 BOOL(retry_forward,   "retry.forward",   1, "bring waiting jobs back when they are due; some worker must, and needs the right to write to every jobs topic") \
 TEXT(http_listen,     "http.listen",     "",        "metrics and health over HTTP: 127.0.0.1:9464, [::1]:9464 or unix:/path, port 0 is any free one; empty: off. Nobody is asked who he is, so mind who can reach it") \
 BOOL(guard_enabled,   "guard.enabled",   1, "take no new jobs while the host is over one of the thresholds below; what runs goes on") \
