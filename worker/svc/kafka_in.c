@@ -132,7 +132,7 @@ static void on_tick(uv_timer_t *timer)
     kafka_start_tick(in->start);
     kafka_ends_serve(in->ends, clock_mono_ms());
     if (in->renew_at_ms > 0 && clock_mono_ms() >= in->renew_at_ms &&
-        in->loans == 0) {
+        in->loans == 0 && !kafka_start_is_waiting(in->start)) {
         renew(in);
     }
 }

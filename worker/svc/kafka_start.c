@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* kafka_start.c - where newly assigned partitions begin: see kafka_start.h.
  *
- * Runs in the engine, below kafka_in. It never assigns, commits or blocks. */
+ * Runs in the engine, below kafka_in, but for question_thread(). It never
+ * assigns or commits, and blocks only in kafka_start_close(). */
 #include "svc/kafka_start.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 
-/* Of one try; the coordinator is looked for within it. */
-#define TRY_TIMEOUT_MS 5000
+/* What the thread has while it runs, and nobody else. */
+struct question {
+    rd_kafka_t *rk;
+    rd_kafka_topic_partition_list_t *list; /* and then the answer */
+    rd_kafka_resp_err_t error;
+    struct kafka_wake *wake;
+    atomic_bool is_over;
+};
 
 struct kafka_start {
-    rd_kafka_t *rk;
     char *group;
-    rd_kafka_queue_t *queue;
     kafka_start_fn on_known;
     void *arg;
     rd_kafka_topic_partition_list_t *wanted; /* NULL: nothing is asked */
-    bool is_sent;                            /* an answer is to come */
+    struct question question;
+    pthread_t thread;
+    bool is_sent;   /* the thread is to be joined */
+    bool is_wanted; /* its answer is one to what is wanted */
     bool has_warned;
 };
 
@@ -27,42 +38,43 @@ struct kafka_start *kafka_start_open(rd_kafka_t *rk, const char *group,
 {
     struct kafka_start *start = xcalloc(1, sizeof(*start));
 
-    start->rk = rk;
+    start->question.rk = rk;
+    start->question.wake = wake;
     start->group = xstrdup(group);
     start->on_known = on_known;
     start->arg = arg;
-    start->queue = rd_kafka_queue_new(rk);
-    kafka_wake_watch(wake, start->queue);
     return start;
 }
 
 /* --- asking --------------------------------------------------------------- */
 
-/* Stable: offsets inside a transaction that is still open will be others. */
-static rd_kafka_AdminOptions_t *options_new(rd_kafka_t *rk)
+/* librdkafka asks again by itself while the coordinator is looked for. What
+ * is answered is stable (isolation.level is read_committed): offsets inside a
+ * transaction that is still open will be others. */
+static void *question_thread(void *arg)
 {
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(
-        rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    char why[128];
+    struct question *question = arg;
 
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, TRY_TIMEOUT_MS,
-                                                    why, sizeof(why));
-    rd_kafka_error_destroy(
-        rd_kafka_AdminOptions_set_require_stable_offsets(options, 1));
-    return options;
+    question->error =
+        rd_kafka_committed(question->rk, question->list, KAFKA_START_TRY_MS);
+    atomic_store(&question->is_over, true);
+    kafka_wake_fire(question->wake);
+    return NULL;
 }
 
 static void send_question(struct kafka_start *start)
 {
-    rd_kafka_AdminOptions_t *options = options_new(start->rk);
-    rd_kafka_ListConsumerGroupOffsets_t *question =
-        rd_kafka_ListConsumerGroupOffsets_new(start->group, start->wanted);
+    struct question *question = &start->question;
 
-    rd_kafka_ListConsumerGroupOffsets(start->rk, &question, 1, options,
-                                      start->queue);
-    rd_kafka_ListConsumerGroupOffsets_destroy(question);
-    rd_kafka_AdminOptions_destroy(options);
-    start->is_sent = true;
+    question->list = rd_kafka_topic_partition_list_copy(start->wanted);
+    atomic_store(&question->is_over, false);
+    start->is_wanted = true;
+    if (pthread_create(&start->thread, NULL, question_thread, question) == 0) {
+        start->is_sent = true;
+        return;
+    }
+    /* no thread to be had just now: see _tick */
+    rd_kafka_topic_partition_list_destroy(question->list);
 }
 
 void kafka_start_ask(struct kafka_start *start,
@@ -79,113 +91,71 @@ bool kafka_start_is_asking(const struct kafka_start *start)
     return start->wanted != NULL;
 }
 
+bool kafka_start_is_waiting(const struct kafka_start *start)
+{
+    return start->is_sent && !atomic_load(&start->question.is_over);
+}
+
 /* --- the answer ----------------------------------------------------------- */
 
-/* Every wanted partition's row, or NULL and why not. */
-static const rd_kafka_topic_partition_list_t *
-rows_of(const struct kafka_start *start, rd_kafka_event_t *event,
-        const char **why)
+/* Every partition's row is one, or why not. */
+static const char *trouble_of(const struct question *question)
 {
-    const rd_kafka_group_result_t **groups = NULL;
-    const rd_kafka_topic_partition_list_t *rows = NULL;
-    size_t count = 0;
-
-    if (rd_kafka_event_error(event)) {
-        *why = rd_kafka_event_error_string(event);
-        return NULL;
+    if (question->error) {
+        return rd_kafka_err2str(question->error);
     }
-    groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-        rd_kafka_event_ListConsumerGroupOffsets_result(event), &count);
-    if (count != 1 || rd_kafka_group_result_error(groups[0])) {
-        *why =
-            count == 1
-                ? rd_kafka_error_string(rd_kafka_group_result_error(groups[0]))
-                : "no group in the answer";
-        return NULL;
-    }
-    rows = rd_kafka_group_result_partitions(groups[0]);
-    for (int i = 0; i < start->wanted->cnt; i++) {
-        const rd_kafka_topic_partition_t *row =
-            rd_kafka_topic_partition_list_find(
-                (rd_kafka_topic_partition_list_t *)(uintptr_t)rows,
-                start->wanted->elems[i].topic,
-                start->wanted->elems[i].partition);
-
-        if (!row || row->err) {
-            *why = row ? rd_kafka_err2str(row->err)
-                       : "a partition is missing in the answer";
-            return NULL;
+    for (int i = 0; i < question->list->cnt; i++) {
+        if (question->list->elems[i].err) {
+            return rd_kafka_err2str(question->list->elems[i].err);
         }
     }
-    return rows;
+    return NULL;
 }
 
-/* Only what was asked for, however much was answered. */
-static rd_kafka_topic_partition_list_t *
-pick_wanted(const struct kafka_start *start,
-            const rd_kafka_topic_partition_list_t *rows)
+static void warn_once(struct kafka_start *start, const char *why)
 {
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(start->wanted->cnt);
-
-    for (int i = 0; i < rows->cnt; i++) {
-        const rd_kafka_topic_partition_t *row = &rows->elems[i];
-        rd_kafka_topic_partition_t *copy = NULL;
-
-        if (!rd_kafka_topic_partition_list_find(start->wanted, row->topic,
-                                                row->partition)) {
-            continue;
-        }
-        copy =
-            rd_kafka_topic_partition_list_add(list, row->topic, row->partition);
-        copy->offset = row->offset;
-        rd_kafka_topic_partition_set_leader_epoch(
-            copy, rd_kafka_topic_partition_get_leader_epoch(row));
-        if (row->metadata_size > 0) {
-            copy->metadata = xstrndup(row->metadata, row->metadata_size);
-            copy->metadata_size = row->metadata_size;
-        }
+    if (!start->has_warned) {
+        log_warn("committed offsets not known yet; asking again",
+                 "group=%s partitions=%d error=%s", start->group,
+                 start->wanted->cnt, why);
     }
-    return list;
+    start->has_warned = true;
 }
 
-static void on_answer(struct kafka_start *start, rd_kafka_event_t *event)
+/* The list is the answer. */
+static void take_answer(struct kafka_start *start,
+                        rd_kafka_topic_partition_list_t *list)
 {
-    const rd_kafka_topic_partition_list_t *rows = NULL;
-    rd_kafka_topic_partition_list_t *known = NULL;
     const char *why = NULL;
 
-    start->is_sent = false;
-    if (!start->wanted) {
+    if (!start->wanted || !start->is_wanted) {
         return; /* forgotten meanwhile */
     }
-    rows = rows_of(start, event, &why);
-    if (!rows) {
-        if (!start->has_warned) {
-            log_warn("committed offsets not known yet; asking again",
-                     "group=%s partitions=%d error=%s", start->group,
-                     start->wanted->cnt, why);
-        }
-        start->has_warned = true;
+    why = trouble_of(&start->question);
+    if (why) {
+        warn_once(start, why);
         return;
     }
     start->has_warned = false;
-    known = pick_wanted(start, rows);
     rd_kafka_topic_partition_list_destroy(kafka_start_forget(start));
-    start->on_known(known, start->arg);
-    rd_kafka_topic_partition_list_destroy(known);
+    start->on_known(list, start->arg);
+}
+
+static rd_kafka_topic_partition_list_t *join(struct kafka_start *start)
+{
+    (void)pthread_join(start->thread, NULL);
+    start->is_sent = false;
+    return start->question.list;
 }
 
 void kafka_start_serve(struct kafka_start *start)
 {
-    rd_kafka_event_t *event = NULL;
+    rd_kafka_topic_partition_list_t *list = NULL;
 
-    while ((event = rd_kafka_queue_poll(start->queue, 0)) != NULL) {
-        if (rd_kafka_event_type(event) ==
-            RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT) {
-            on_answer(start, event);
-        }
-        rd_kafka_event_destroy(event);
+    if (start->is_sent && !kafka_start_is_waiting(start)) {
+        list = join(start);
+        take_answer(start, list);
+        rd_kafka_topic_partition_list_destroy(list);
     }
 }
 
@@ -204,6 +174,7 @@ rd_kafka_topic_partition_list_t *kafka_start_forget(struct kafka_start *start)
     rd_kafka_topic_partition_list_t *wanted = start->wanted;
 
     start->wanted = NULL;
+    start->is_wanted = false;
     return wanted;
 }
 
@@ -213,8 +184,9 @@ void kafka_start_close(struct kafka_start *start)
         if (start->wanted) {
             rd_kafka_topic_partition_list_destroy(start->wanted);
         }
-        kafka_wake_unwatch(start->queue);
-        rd_kafka_queue_destroy(start->queue);
+        if (start->is_sent) {
+            rd_kafka_topic_partition_list_destroy(join(start));
+        }
         free(start->group);
         free(start);
     }
