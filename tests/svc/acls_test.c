@@ -53,6 +53,8 @@ static void test_built_in_file(void **state)
     assert_true(is_allowed(&acls, "worker", write, false, "p.retry.", true));
     assert_true(is_allowed(&acls, "forwarder", read, true, "p.retry", false));
     assert_true(is_allowed(&acls, "forwarder", write, false, "p.jobs.", true));
+    assert_true(is_allowed(&acls, "operator", RD_KAFKA_ACL_OPERATION_DELETE,
+                           false, "p.dead", false));
     assert_true(is_allowed(&acls, "reader", read, false, "p.results", false));
     assert_true(is_allowed(&acls, "reader", read, true, "p.reader.", true));
     /* What each must not: */

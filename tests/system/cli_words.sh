@@ -64,10 +64,10 @@ check "... is named, and from where" said_once "$err" environment
 check "... with the nearest" has "$err" "did you mean FORKYARD_WORKER_SLOTS"
 check "no Kafka: 1" exits_with 1 "$FORKYARD" topics plan --brokers 127.0.0.1:1
 check "acls without a principal: 2" exits_with 2 "$FORKYARD" acls plan
-check "... names the roles" has "$err" "producer, worker, forwarder, reader"
+check "... names the roles" has "$err" "producer, worker, forwarder, operator, reader"
 check "acls with an unknown role: 2" exits_with 2 "$FORKYARD" acls apply \
     -p werker=User:x
-check "... names the roles" has "$err" "no such role" "producer, worker, forwarder, reader"
+check "... names the roles" has "$err" "no such role" "producer, worker, forwarder, operator, reader"
 check "acls for half a principal: 2" exits_with 2 "$FORKYARD" acls plan \
     -p worker=x
 check "... says how to write it" has "$err" "ROLE=User:NAME"

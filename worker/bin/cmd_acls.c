@@ -32,11 +32,13 @@ static const struct cli_spec spec = {
              "acls apply --principal ROLE=User:NAME... [--file FILE]",
     .about =
         "Roles: producer writes jobs, worker takes them and writes results, "
-        "reader reads\nresults and output; a program may have two. plan "
-        "compares the cluster with what\nthey need and changes nothing; exit "
-        "code 1 when a right is missing. apply grants\nwhat is missing; it "
-        "never takes a right away, and shows what others have on the\nsame "
-        "topics as \"extra\". Needs Describe and Alter on the cluster.",
+        "forwarder brings\nwaiting jobs back (workers with retry.forward, so "
+        "usually the same), reader reads\nresults and output, operator looks "
+        "after dead letters; a program may have several.\nplan compares the "
+        "cluster with what they need and changes nothing; exit code 1 when\na "
+        "right is missing. apply grants what is missing; it never takes a "
+        "right away, and\nshows what others have on the same topics as "
+        "\"extra\". Needs Describe and Alter on\nthe cluster.",
     .example = "acls plan --brokers kafka-1:9092 -p worker=User:fleet\n"
                "acls apply --brokers kafka-1:9092 -p worker=User:fleet "
                "-p producer=User:app",

@@ -27,6 +27,8 @@ static const struct command commands[] = {
     {"worker", worker_main, "the daemon: take jobs, run them, publish"},
     {"topics", cmd_topics_main, "compare or create the Kafka topics"},
     {"acls", cmd_acls_main, "compare or grant rights on the Kafka topics"},
+    {"dead", cmd_dead_main,
+     "look at dead letters, send their jobs again, delete them"},
     {"check", cmd_check_main, "what this host can isolate, and all settings"},
     {"metrics", cmd_metrics_main, "what a worker's /metrics shows"},
     {"bench", bench_main, "measure this program on this machine"},

@@ -9,6 +9,7 @@ int cmd_submit_main(int argc, char **argv);
 int cmd_results_main(int argc, char **argv);
 int cmd_topics_main(int argc, char **argv);
 int cmd_acls_main(int argc, char **argv);
+int cmd_dead_main(int argc, char **argv);
 int cmd_check_main(int argc, char **argv);
 int cmd_metrics_main(int argc, char **argv);
 int cmd_version_main(int argc, char **argv);

@@ -211,6 +211,45 @@ int kafka_tail_open(const struct config *config, const char *topic,
     return 0;
 }
 
+int kafka_tail_from(struct kafka_tail *tail, int32_t partition, int64_t offset,
+                    struct err *e)
+{
+    struct topic *topic = &tail->topics[0];
+    const char *name = rd_kafka_topic_name(topic->handle);
+    struct position *position = NULL;
+    int64_t low = 0;
+    int64_t end = 0;
+
+    if (partition < 0 || partition >= topic->count) {
+        return err_set(e, ERR_INPUT, "%s has partitions 0 to %" PRId32, name,
+                       topic->count - 1);
+    }
+    position = &topic->positions[partition];
+    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
+        tail->rk, name, partition, &low, &end, QUERY_TIMEOUT_MS);
+    if (error) {
+        return err_set(e, ERR_RETRY, "kafka topic %s partition %" PRId32 ": %s",
+                       name, partition, rd_kafka_err2str(error));
+    }
+    if (offset < low || offset >= position->end) {
+        return err_set(e, ERR_INPUT,
+                       "%s has no record %" PRId32 ":%" PRId64
+                       "; partition %" PRId32 " has %" PRId64 " to %" PRId64,
+                       name, partition, offset, partition, low,
+                       position->end - 1);
+    }
+    tail->behind += position->is_at_end;
+    position->is_at_end = false;
+    position->start = offset;
+    return 0;
+}
+
+const struct rd_kafka_message_s *
+kafka_tail_message(const struct kafka_tail *tail)
+{
+    return tail->message;
+}
+
 /* --- reading ------------------------------------------------------------- */
 
 static void reached(struct kafka_tail *tail, struct position *position)

@@ -36,6 +36,16 @@ int kafka_tail_next(struct kafka_tail *tail, int timeout_ms,
  * the order they were added. Records of one topic and key come in order; over
  * topics there is none. */
 size_t kafka_tail_topic(const struct kafka_tail *tail);
+/* Before the first kafka_tail_next(), of a tail opened at the end: one
+ * partition of its first topic from this offset on. ERR_INPUT: there is no such
+ * record. */
+int kafka_tail_from(struct kafka_tail *tail, int32_t partition, int64_t offset,
+                    struct err *e) MUST_USE;
+/* The last message, with all that Kafka says of it; valid as long as its value.
+ * For who includes librdkafka. */
+struct rd_kafka_message_s;
+const struct rd_kafka_message_s *
+kafka_tail_message(const struct kafka_tail *tail);
 /* What a connection, or reading a partition, last complained about; "" when
  * nothing did. Known after kafka_tail_next(). */
 const char *kafka_tail_trouble(const struct kafka_tail *tail);
