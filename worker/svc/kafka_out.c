@@ -14,12 +14,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "svc/kafka_conf.h"
+#include "svc/kafka_out_conf.h"
 #include "svc/kafka_rights.h"
 #include "svc/kafka_wake.h"
 
 /* After the flush: how long purged records may take to come back. */
-#define PURGE_TIMEOUT_MS  1000
-#define MESSAGE_MAX_BYTES 1000000000 /* librdkafka's maximum */
+#define PURGE_TIMEOUT_MS 1000
 /* Between a failure for good and the next client; doubled each time. */
 #define RENEW_FIRST_MS 1000
 #define RENEW_MAX_MS   10000
@@ -59,57 +59,6 @@ static const char *const class_names[] = {
 struct waiter {
     kafka_out_ack_fn on_ack;
     void *arg;
-};
-
-/* Murmur2 like the Java and JavaScript clients: all producers of one
- * session's jobs must agree on its partition. */
-#define PARTITIONER                                                            \
-    {                                                                          \
-        "partitioner", "murmur2_random"                                        \
-    }
-
-/* A topic that is missing is told soon, and one that was made, or may be
- * written again, is found soon: by default that is 30 s and 5 min. */
-#define TOPICS                                                                 \
-    {"topic.metadata.propagation.max.ms", "5000"},                             \
-    {                                                                          \
-        "topic.metadata.refresh.interval.ms", "10000"                          \
-    }
-
-static const struct kafka_conf_row reliable_rows[] = {
-    PARTITIONER,
-    TOPICS,
-    {"enable.idempotence", "true"},
-    {"acks", "all"},
-    {"linger.ms", "0"},
-    {"message.timeout.ms", "30000"},
-    {"queue.buffering.max.messages", "100000"},
-    {NULL, NULL},
-};
-
-static const struct kafka_conf_row batched_rows[] = {
-    PARTITIONER,
-    TOPICS,
-    {"enable.idempotence", "true"},
-    {"acks", "all"},
-    {"linger.ms", "10"},
-    /* nobody sends them again: keep trying for long */
-    {"message.timeout.ms", "300000"},
-    {"queue.buffering.max.messages", "100000"},
-    {"queue.buffering.max.kbytes", "65536"},
-    {NULL, NULL},
-};
-
-static const struct kafka_conf_row fast_rows[] = {
-    PARTITIONER,
-    TOPICS,
-    {"acks", "1"},
-    {"linger.ms", "50"},
-    {"compression.type", "lz4"},
-    {"message.timeout.ms", "30000"},
-    {"queue.buffering.max.messages", "20000"},
-    {"queue.buffering.max.kbytes", "16384"},
-    {NULL, NULL},
 };
 
 /* --- answers ------------------------------------------------------------- */
@@ -411,35 +360,11 @@ size_t kafka_out_close(struct kafka_out *out, int timeout_ms)
     return unanswered;
 }
 
-static uint64_t record_max_bytes(const struct config *config)
-{
-    uint64_t largest = config->job_max_bytes > config->result_max_bytes
-                           ? config->job_max_bytes
-                           : config->result_max_bytes;
-
-    /* Twice: a job over the limit must still fit into the dead letters, with
-     * its reason. What a topic takes is the broker's decision. */
-    largest = 2 * largest + KAFKA_CONF_OVERHEAD_BYTES;
-    return largest < MESSAGE_MAX_BYTES ? largest : MESSAGE_MAX_BYTES;
-}
-
-static const struct kafka_conf_row *const class_rows[] = {
-    [KAFKA_OUT_RELIABLE] = reliable_rows,
-    [KAFKA_OUT_BATCHED] = batched_rows,
-    [KAFKA_OUT_FAST] = fast_rows,
-};
-
 static int make_client(struct kafka_out *out, rd_kafka_t **rk, struct err *e)
 {
-    const struct config *config = out->config;
     rd_kafka_conf_t *conf = NULL;
 
-    if (kafka_conf_new(config, class_rows[out->class], &conf, e) < 0) {
-        return -1;
-    }
-    if (kafka_conf_number(conf, config, "message.max.bytes",
-                          record_max_bytes(config), e) < 0) {
-        rd_kafka_conf_destroy(conf);
+    if (kafka_out_conf(out->config, out->class, &conf, e) < 0) {
         return -1;
     }
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
