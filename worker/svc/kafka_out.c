@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "svc/kafka_conf.h"
+#include "svc/kafka_hold.h"
 #include "svc/kafka_out_conf.h"
 #include "svc/kafka_rights.h"
 #include "svc/kafka_wake.h"
@@ -41,10 +42,12 @@ struct kafka_out {
     char refused[250];
     uint64_t ask_at_ms; /* 0: none is */
     bool is_renewing;
+    struct kafka_hold hold;
     rd_kafka_queue_t *main_queue;
     enum kafka_out_class class;
     struct kafka_out_figures figures;
     uint64_t lost;
+    uint64_t answered;
     struct kafka_trouble troubles;
     char trouble[256];
 };
@@ -125,6 +128,8 @@ static void note_delivery(struct kafka_out *out, const rd_kafka_message_t *m)
     if (!m->err) {
         kafka_trouble_all_over(&out->troubles);
         out->renew_ms = RENEW_FIRST_MS;
+        kafka_hold_answered(&out->hold, rd_kafka_topic_name(m->rkt),
+                            m->partition);
     } else if (m->err != ours[0] && m->err != ours[1] && !out->is_renewing) {
         note(out, rd_kafka_topic_name(m->rkt), m->err);
         ask_later(out, rd_kafka_topic_name(m->rkt));
@@ -139,6 +144,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m,
     struct err why = {0};
 
     (void)rk;
+    out->answered++;
     out->figures.messages--;
     out->figures.bytes -= m->len + m->key_len;
     *(m->err ? &out->figures.failed : &out->figures.sent) += 1;
@@ -240,6 +246,31 @@ static rd_kafka_resp_err_t produce(struct kafka_out *out,
     return error;
 }
 
+static struct kafka_hold_client client_of(const struct kafka_out *out)
+{
+    return (struct kafka_hold_client){
+        .rk = out->rk,
+        .waiting = out->figures.messages,
+        .answered = out->answered,
+        .is_reachable = !out->troubles.rows[KAFKA_TROUBLE_UNREACHABLE].is_on,
+    };
+}
+
+static void note_sent(struct kafka_out *out, const struct kafka_record *record)
+{
+    struct kafka_hold_client client = {0};
+
+    out->figures.messages++;
+    out->figures.bytes += record->key.len + record->value.len;
+    if (!out->wake || out->class == KAFKA_OUT_FAST) {
+        return; /* nobody would look again; or it does not spin */
+    }
+    client = client_of(out);
+    if (kafka_hold_sent(&out->hold, &client, clock_mono_ms())) {
+        kafka_wake_fire(out->wake);
+    }
+}
+
 int kafka_out_send(struct kafka_out *out, const struct kafka_record *record,
                    struct err *e)
 {
@@ -253,8 +284,7 @@ int kafka_out_send(struct kafka_out *out, const struct kafka_record *record,
     }
     error = produce(out, record, waiter);
     if (!error) {
-        out->figures.messages++;
-        out->figures.bytes += record->key.len + record->value.len;
+        note_sent(out, record);
         return 0;
     }
     free(waiter);
@@ -330,6 +360,7 @@ static void close_client(struct kafka_out *out)
         rd_kafka_queue_destroy(out->main_queue);
     }
     kafka_conf_destroy(out->rk);
+    kafka_hold_done(&out->hold);
     out->answers = NULL;
     out->main_queue = NULL;
     out->rk = NULL;
@@ -349,6 +380,7 @@ size_t kafka_out_close(struct kafka_out *out, int timeout_ms)
     if (!out) {
         return 0;
     }
+    kafka_hold_end(&out->hold, out->rk);
     (void)rd_kafka_flush(out->rk, timeout_ms);
     unanswered = out->figures.messages;
     if (unanswered) {
@@ -436,6 +468,13 @@ static void ask(struct kafka_out *out)
     }
 }
 
+static void hold(struct kafka_out *out)
+{
+    struct kafka_hold_client client = client_of(out);
+
+    kafka_hold_serve(&out->hold, &client, clock_mono_ms());
+}
+
 /* What is due, or when it will be: a timer may be early by the clock. */
 static void look_after(struct kafka_out *out)
 {
@@ -446,6 +485,7 @@ static void look_after(struct kafka_out *out)
         {out->is_renewing ? out->renew_at_ms : 0, renew},
         {out->trial_end_ms, end_trial},
         {out->ask_at_ms, ask},
+        {out->hold.at_ms, hold},
     };
     uint64_t now_ms = clock_mono_ms();
     uint64_t next_ms = UINT64_MAX;
@@ -469,6 +509,9 @@ static void on_wake(void *arg)
 
     (void)rd_kafka_poll(out->rk, 0);
     take_answers(out);
+    if (out->hold.is_on) {
+        hold(out); /* there may have been an answer */
+    }
     look_after(out);
 }
 
