@@ -16,12 +16,14 @@ phases:
               boxed runs without Kafka. --backlog for a long one beside it
   latency     job against echo, in turns, at 30 % load; then with a job that
               runs for ten minutes in the same partition
+  exactly_once  the same with topics.delivery: exactly-once, to without
   takeover    a worker is killed, or told to go, while jobs come all the time
 """
 import argparse
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -343,7 +345,23 @@ def takeover(brokers, figures, _):
                     "SIGTERM; baseline: what is wanted")
 
 
-PHASES = {"throughput": throughput, "latency": latency, "takeover": takeover}
+def exactly_once(brokers, figures, args):
+    """In turns: the machine is noisy."""
+    rates = {"at-least-once": [], "exactly-once": []}
+    for _ in range(3):
+        for delivery, found in rates.items():
+            found.append(drain(brokers, 8, args.jobs,
+                               **{"topics.delivery": delivery})[0])
+    plain, exact = (statistics.median(found) for found in rates.values())
+    figures.add("exactly_once_jobs_per_s", exact, "1/s", plain,
+                "transactions 100 ms apart; baseline: at least once; medians "
+                "of three turns")
+    figures.add("exactly_once_ratio", exact / plain, "x", 0.8,
+                "wanted: at least the baseline")
+
+
+PHASES = {"throughput": throughput, "latency": latency, "takeover": takeover,
+          "exactly_once": exactly_once}
 
 
 def main():

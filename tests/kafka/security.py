@@ -128,9 +128,9 @@ def only_some_may_grant(place):
     same("authorizer.class.name" in err, True, f"the remedy: {err}")
 
 
-def job_is_run(place, way):
+def job_is_run(place, way, **settings):
     """Worker, producer and reader, each as itself."""
-    with place.worker(way("fleet")) as worker:
+    with place.worker({**way("fleet"), **settings}) as worker:
         code, job_id, err = place.submit(way("app"))
         same(code, 0, f"exit code of submit ({err})")
         got = place.result(way("dashboard"), job_id)
@@ -139,6 +139,10 @@ def job_is_run(place, way):
             worker.wait_part(part, True)
         same(worker.said("kafka", "warn"), [], "complaints")
         same(worker.stop(), 0, "exit code of the worker")
+
+
+def job_is_run_exactly_once(place):
+    job_is_run(place, place.scram, **{"topics.delivery": "exactly-once"})
 
 
 def job_is_tried_again(place):
@@ -455,6 +459,8 @@ def main():
                  place)
         tap.case("a job is run over SCRAM", job_is_run, place, place.scram)
         tap.case("a job is run with tokens", job_is_run, place, place.oauth)
+        tap.case("a job is run in transactions", job_is_run_exactly_once,
+                 place)
         tap.case("a job is tried again", job_is_tried_again, place)
         tap.case("one who is no forwarder says so", no_forwarder_says_so,
                  place)

@@ -16,14 +16,15 @@
 #include "svc/acls_plan.h"
 
 static bool is_allowed(const struct acls *acls, const char *role,
-                       rd_kafka_AclOperation_t operation, bool is_group,
-                       const char *name, bool is_prefix)
+                       rd_kafka_AclOperation_t operation,
+                       rd_kafka_ResourceType_t resource, const char *name,
+                       bool is_prefix)
 {
     for (size_t i = 0; i < acls->count; i++) {
         const struct acls_spec *spec = &acls->items[i];
 
         if (!strcmp(spec->role, role) && spec->operation == operation &&
-            spec->is_group == is_group && !strcmp(spec->name, name) &&
+            spec->resource == resource && !strcmp(spec->name, name) &&
             spec->is_prefix == is_prefix) {
             return true;
         }
@@ -35,6 +36,8 @@ static void test_built_in_file(void **state)
 {
     const rd_kafka_AclOperation_t read = RD_KAFKA_ACL_OPERATION_READ;
     const rd_kafka_AclOperation_t write = RD_KAFKA_ACL_OPERATION_WRITE;
+    const rd_kafka_ResourceType_t topic = RD_KAFKA_RESOURCE_TOPIC;
+    const rd_kafka_ResourceType_t group = RD_KAFKA_RESOURCE_GROUP;
     struct config config;
     struct acls acls;
     struct err e = {0};
@@ -46,23 +49,26 @@ static void test_built_in_file(void **state)
     if (acls_load(&config, NULL, &acls, &e) < 0) {
         fail_msg("%s", e.msg);
     }
-    assert_true(is_allowed(&acls, "producer", write, false, "p.jobs.", true));
-    assert_true(is_allowed(&acls, "worker", read, false, "p.jobs.", true));
-    assert_true(is_allowed(&acls, "worker", read, true, "fleet-1", false));
-    assert_true(is_allowed(&acls, "worker", write, false, "p.results", false));
-    assert_true(is_allowed(&acls, "worker", write, false, "p.retry.", true));
-    assert_true(is_allowed(&acls, "forwarder", read, true, "p.retry", false));
-    assert_true(is_allowed(&acls, "forwarder", write, false, "p.jobs.", true));
+    assert_true(is_allowed(&acls, "producer", write, topic, "p.jobs.", true));
+    assert_true(is_allowed(&acls, "worker", read, topic, "p.jobs.", true));
+    assert_true(is_allowed(&acls, "worker", read, group, "fleet-1", false));
+    assert_true(is_allowed(&acls, "worker", write, topic, "p.results", false));
+    assert_true(is_allowed(&acls, "worker", write, topic, "p.retry.", true));
+    assert_true(is_allowed(&acls, "forwarder", read, group, "p.retry", false));
+    assert_true(is_allowed(&acls, "forwarder", write, topic, "p.jobs.", true));
+    assert_true(is_allowed(&acls, "worker", write,
+                           RD_KAFKA_RESOURCE_TRANSACTIONAL_ID, "fleet-1.",
+                           true));
     assert_true(is_allowed(&acls, "operator", RD_KAFKA_ACL_OPERATION_DELETE,
-                           false, "p.dead", false));
-    assert_true(is_allowed(&acls, "reader", read, false, "p.results", false));
-    assert_true(is_allowed(&acls, "reader", read, true, "p.reader.", true));
+                           topic, "p.dead", false));
+    assert_true(is_allowed(&acls, "reader", read, topic, "p.results", false));
+    assert_true(is_allowed(&acls, "reader", read, group, "p.reader.", true));
     /* What each must not: */
     assert_false(
-        is_allowed(&acls, "producer", read, false, "p.results", false));
-    assert_false(is_allowed(&acls, "worker", write, false, "p.jobs.", true));
-    assert_false(is_allowed(&acls, "worker", read, false, "p.retry.", true));
-    assert_false(is_allowed(&acls, "reader", read, true, "fleet-1", false));
+        is_allowed(&acls, "producer", read, topic, "p.results", false));
+    assert_false(is_allowed(&acls, "worker", write, topic, "p.jobs.", true));
+    assert_false(is_allowed(&acls, "worker", read, topic, "p.retry.", true));
+    assert_false(is_allowed(&acls, "reader", read, group, "fleet-1", false));
     assert_true(acls_has_role(&acls, "reader"));
     assert_false(acls_has_role(&acls, "admin"));
     acls_free(&acls);
@@ -93,9 +99,9 @@ static void test_file_is_read_strictly(void **state)
         {"", "one key, acls"},
         {"topics: []\n", "one key, acls"},
         {"acls:\n  - [1]\n", "acls line 2: a map"},
-        {"acls:\n  - role: a\n    allow: [read]\n", "topic or group"},
+        {"acls:\n  - role: a\n    allow: [read]\n", "one of topic, group"},
         {"acls:\n  - {role: a, topic: b, group: c, allow: [read]}\n",
-         "topic or group"},
+         "one of topic, group"},
         {"acls:\n  - role: a\n    topics: b\n", "line 3: unknown key"},
         {"acls:\n  - role: a\n    topic: b\n    allow: read\n", "line 4"},
         {"acls:\n  - role: a\n    topic: b\n    allow: [red]\n",

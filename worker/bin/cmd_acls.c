@@ -120,7 +120,7 @@ static void print_row(const struct acls_row *row)
         cli_color(stdout, colors[row->state]), acls_plan_state_name(row->state),
         cli_color(stdout, '0'), row->role ? row->role : "-", row->principal,
         may(row), acls_operation_name(row->operation),
-        row->is_group ? "group" : "topic", row->name, row->is_prefix ? "*" : "",
+        acls_resource_name(row->resource), row->name, row->is_prefix ? "*" : "",
         is_any_host ? "" : " from ", is_any_host ? "" : row->host,
         row->note[0] ? ": " : "", row->note);
 }
@@ -133,7 +133,7 @@ static json_t *row_json(const struct acls_row *row)
         row->principal, "host", row->host, "permission",
         row->is_denial ? "deny" : "allow", "operation",
         acls_operation_name(row->operation), "resource",
-        row->is_group ? "group" : "topic", "name", row->name, "pattern",
+        acls_resource_name(row->resource), "name", row->name, "pattern",
         row->is_prefix ? "prefixed" : "literal", "note", row->note);
 }
 

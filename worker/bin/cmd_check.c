@@ -17,6 +17,7 @@
 #include "run/boxes.h"
 #include "run/runtimes.h"
 #include "svc/kafka_conf.h"
+#include "svc/kafka_txn.h"
 #include "sys/hostcheck.h"
 
 static const struct cli_spec spec = {
@@ -203,6 +204,7 @@ static int check_kafka(const struct config *config, struct err *e)
     static const struct kafka_conf_row none[] = {{NULL, NULL}};
     AUTO_FREE struct kafka_conf_queue *queues = NULL;
     rd_kafka_conf_t *conf = NULL;
+    bool is_exact = false;
     struct again_backoff backoff;
     size_t count = 0;
 
@@ -210,9 +212,11 @@ static int check_kafka(const struct config *config, struct err *e)
         return -1;
     }
     rd_kafka_conf_destroy(conf);
-    return kafka_conf_queues(config, &queues, &count, e) < 0
-               ? -1
-               : again_backoff_parse(config, &backoff, e);
+    if (kafka_txn_is_wanted(config, &is_exact, e) < 0 ||
+        kafka_conf_queues(config, &queues, &count, e) < 0) {
+        return -1;
+    }
+    return again_backoff_parse(config, &backoff, e);
 }
 
 int cmd_check_main(int argc, char **argv)

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "bin/dev.h"
 #include "bin/main.h"
+#include "svc/kafka_txn.h"
 #include "svc/topics_plan.h"
 #define WORKERS_DEFAULT   2
 #define START_TIMEOUT_MS  30000
@@ -227,6 +228,22 @@ static int make_topics(const struct dev *dev, struct err *e)
     return rc < 0 ? err_wrap(e, "topics at %s", dev->kafka_addr) : 0;
 }
 
+/* Its broker forgets the offsets of a transaction. */
+static int check_delivery(const struct dev *dev, struct err *e)
+{
+    bool is_exact = false;
+
+    if (kafka_txn_is_wanted(&dev->cli.config, &is_exact, e) < 0) {
+        return -1;
+    }
+    return is_exact && dev_uses_embedded(dev)
+               ? err_set(e, ERR_INPUT,
+                         "topics.delivery: exactly-once needs a real Kafka: "
+                         "--kafka ADDR; the embedded broker has no "
+                         "transactions")
+               : 0;
+}
+
 static int start_all(struct dev *dev, struct err *e)
 {
     if (dev_dir_make(&dev->dir, e) < 0 || dev_servers_start(dev, e) < 0) {
@@ -332,7 +349,7 @@ int dev_main(int argc, char **argv)
     cli_parse(&dev->cli, &spec, argc, argv, &dev->options);
     check_options(dev);
     loop_start(dev);
-    if (start_all(dev, &e) == 0) {
+    if (check_delivery(dev, &e) == 0 && start_all(dev, &e) == 0) {
         serve(dev);
     } else if (e.kind != ERR_NONE) {
         cli_say("%s", e.msg);

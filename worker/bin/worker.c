@@ -473,6 +473,7 @@ static void shut_down(struct engine *g)
     pipeline_abandon(g->pipeline);
     waiting_stop(g->waiting);
     tell(g, "worker.stopped");
+    pipeline_flush(g->pipeline, FLUSH_MS);
     size_t unsent = kafka_out_close(g->out, FLUSH_MS);
     pipeline_lost(g->pipeline); /* what a kill has not ended yet */
     pipeline_close(g->pipeline);

@@ -161,6 +161,7 @@ static void read_troubles(struct monitor *m)
     const struct kafka_trouble *clients[] = {
         kafka_in_troubles(m->parts.in),
         waiting_troubles(m->parts.waiting),
+        pipeline_troubles(m->parts.pipeline),
         kafka_out_troubles(m->parts.out),
         audit ? kafka_out_troubles(audit) : NULL,
         telemetry ? kafka_out_troubles(telemetry) : NULL,
@@ -331,6 +332,13 @@ static void read_errors(const struct monitor *m, bool has_results,
     (void)kafka_trouble_words(kafka_out_troubles(m->parts.out), first,
                               KAFKA_TROUBLE_OTHER, out->results,
                               sizeof(out->results));
+    const struct kafka_trouble *transactions =
+        pipeline_troubles(m->parts.pipeline);
+    if (!out->results[0] && transactions) {
+        (void)kafka_trouble_words(transactions, KAFKA_TROUBLE_AUTHENTICATION,
+                                  KAFKA_TROUBLE_OTHER, out->results,
+                                  sizeof(out->results));
+    }
     const struct kafka_out *audit = audit_log_producer(m->parts.audit);
     if (!out->results[0] && audit && audit_log_is_refused(m->parts.audit)) {
         (void)kafka_trouble_words(kafka_out_troubles(audit),

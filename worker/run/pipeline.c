@@ -449,7 +449,10 @@ int pipeline_open(const struct pipeline_spec *spec, struct pipeline **out,
         .on_settled = done,
         .on_unsettled = pipeline_give_back,
     };
-    p->settle = settle_open(&settle);
+    if (settle_open(&settle, &p->settle, e) < 0) {
+        pipeline_close(p);
+        return -1;
+    }
     *out = p;
     return 0;
 }
@@ -457,6 +460,7 @@ int pipeline_open(const struct pipeline_spec *spec, struct pipeline **out,
 void pipeline_attach(struct pipeline *p, struct kafka_in *in)
 {
     p->in = in;
+    settle_attach(p->settle, in);
 }
 
 static void give_back_held(struct pipeline *p,
@@ -541,6 +545,16 @@ void pipeline_counts(const struct pipeline *p, struct pipeline_counts *out)
     out->running = executor_running(p->executor);
     out->unpublished = settle_count(p->settle);
     out->unpublished_max = p->spec.slots * UNPUBLISHED_PER_SLOT;
+}
+
+const struct kafka_trouble *pipeline_troubles(const struct pipeline *p)
+{
+    return settle_troubles(p->settle);
+}
+
+void pipeline_flush(struct pipeline *p, uint64_t timeout_ms)
+{
+    settle_flush(p->settle, timeout_ms);
 }
 
 void pipeline_close(struct pipeline *p)

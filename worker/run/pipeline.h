@@ -69,5 +69,10 @@ void pipeline_abandon(struct pipeline *p);
 void pipeline_counts(const struct pipeline *p, struct pipeline_counts *out);
 /* The launcher is gone, boxes with it: what ran goes back for redelivery. */
 void pipeline_lost(struct pipeline *p);
+/* Of transactions; NULL: there are none. */
+const struct kafka_trouble *pipeline_troubles(const struct pipeline *p);
+/* Waits for what is on its way, at most so long, where that goes in
+ * transactions. Runs the loop. */
+void pipeline_flush(struct pipeline *p, uint64_t timeout_ms);
 /* After the producer was closed: what is not published is given back. */
 void pipeline_close(struct pipeline *p);

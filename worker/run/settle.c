@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* settle.c - see settle.h. */
-#include "run/settle.h"
+#include "run/settle_impl.h"
 
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "run/envelope.h"
 #include "svc/kafka_conf.h"
 
 #define RESEND_MS 250
-
-struct settle {
-    struct settle_spec spec;
-    uv_timer_t timer;
-    struct parcel *unsent;  /* could not be queued: sent again by the timer */
-    struct parcel *waiting; /* queued, not acknowledged */
-    unsigned count;         /* works */
-    char *results_topic;
-    char *dead_topic;
-};
 
 static void on_acknowledged(const struct err *failure, void *arg);
 
@@ -42,10 +32,10 @@ static void original_of(const struct parcel *parcel, const char *topic,
     out->value = parcel->work->msg.value;
 }
 
-static int send_parcel(struct settle *s, struct parcel *parcel, struct err *e)
+void settle_make_record(const struct settle *s, const struct parcel *parcel,
+                        struct envelope *envelope, struct kafka_record *out)
 {
     struct work *w = parcel->work;
-    struct kafka_record record = {.on_ack = on_acknowledged, .arg = parcel};
     const struct envelope_death death = {
         .msg = &w->msg,
         .stage = work_has_sent(w, PARCEL_RESULT) ? "run" : "decode",
@@ -53,29 +43,37 @@ static int send_parcel(struct settle *s, struct parcel *parcel, struct err *e)
         .words = w->reason,
         .worker_id = s->spec.worker->id,
     };
+
+    *out = (struct kafka_record){0};
+    if (parcel->kind == PARCEL_RESULT) {
+        result_of(s, parcel, out);
+        envelope_of_result(envelope, w);
+    } else if (parcel->kind == PARCEL_DEAD_LETTER) {
+        original_of(parcel, s->dead_topic, out);
+        envelope_of_dead_letter(envelope, &death);
+    } else {
+        original_of(parcel, w->later.topic, out);
+        envelope_of_later(envelope, &w->msg, &w->later);
+    }
+    out->headers = envelope->list;
+    out->header_count = envelope->count;
+}
+
+static int send_parcel(struct settle *s, struct parcel *parcel, struct err *e)
+{
+    struct kafka_record record;
     struct envelope envelope;
     int status = 0;
 
-    if (parcel->kind == PARCEL_RESULT) {
-        result_of(s, parcel, &record);
-        envelope_of_result(&envelope, w);
-    } else if (parcel->kind == PARCEL_DEAD_LETTER) {
-        original_of(parcel, s->dead_topic, &record);
-        envelope_of_dead_letter(&envelope, &death);
-    } else {
-        original_of(parcel, w->later.topic, &record);
-        envelope_of_later(&envelope, &w->msg, &w->later);
-    }
-    record.headers = envelope.list;
-    record.header_count = envelope.count;
+    settle_make_record(s, parcel, &envelope, &record);
+    record.on_ack = on_acknowledged;
+    record.arg = parcel;
     status = kafka_out_send(s->spec.out, &record, e);
     envelope_done(&envelope);
     return status;
 }
 
-/* A broker may take less than result.max_bytes, and says so each time: half
- * of it, then. Without output at the least it goes through. */
-static void shrink(struct settle *s, struct work *w)
+void settle_shrink(struct settle *s, struct work *w)
 {
     struct report_worker worker = *s->spec.worker;
     struct result result;
@@ -101,7 +99,7 @@ static void shrink(struct settle *s, struct work *w)
 static void keep(struct settle *s, struct parcel *parcel, const struct err *why)
 {
     if (why->kind == ERR_LIMIT && parcel->kind == PARCEL_RESULT) {
-        shrink(s, parcel->work);
+        settle_shrink(s, parcel->work);
     }
     DL_APPEND(s->unsent, parcel);
 }
@@ -129,7 +127,11 @@ void settle_send(struct settle *s, struct work *w, enum parcel_kind kind)
     w->parcels_sent |= 1U << kind;
     s->count += w->parcels_out == 0;
     w->parcels_out++;
-    send_or_keep(s, parcel);
+    if (s->txn) {
+        DL_APPEND(s->unsent, parcel);
+    } else {
+        send_or_keep(s, parcel);
+    }
 }
 
 static void on_resend(uv_timer_t *timer)
@@ -139,6 +141,10 @@ static void on_resend(uv_timer_t *timer)
     struct parcel *parcel = NULL;
     struct parcel *next = NULL;
 
+    if (s->txn) {
+        settle_txn_cycle(s);
+        return;
+    }
     s->unsent = NULL;
     DL_FOREACH_SAFE(list, parcel, next)
     {
@@ -163,6 +169,14 @@ static void on_acknowledged(const struct err *failure, void *arg)
         keep(s, parcel, failure);
         return;
     }
+    parcel->prev = NULL;
+    settle_took(s, parcel);
+}
+
+void settle_took(struct settle *s, struct parcel *parcel)
+{
+    struct work *w = parcel->work;
+
     if (--w->parcels_out == 0) {
         s->count--;
         s->spec.on_settled(w);
@@ -171,23 +185,50 @@ static void on_acknowledged(const struct err *failure, void *arg)
 
 /* ---- its life ----------------------------------------------------------- */
 
-struct settle *settle_open(const struct settle_spec *spec)
+int settle_open(const struct settle_spec *spec, struct settle **out,
+                struct err *e)
 {
     struct settle *s = xcalloc(1, sizeof(*s));
+    uint64_t every_ms = RESEND_MS;
 
     s->spec = *spec;
     s->results_topic = kafka_conf_topic(spec->config, "results");
     s->dead_topic = kafka_conf_topic(spec->config, "dead");
     (void)uv_timer_init(spec->loop, &s->timer);
     s->timer.data = s;
-    (void)uv_timer_start(&s->timer, on_resend, RESEND_MS, RESEND_MS);
+    if (settle_txn_open(s, e) < 0) {
+        settle_close(s);
+        return -1;
+    }
+    every_ms = s->txn ? spec->config->topics_transaction_ms : RESEND_MS;
+    (void)uv_timer_start(&s->timer, on_resend, every_ms, every_ms);
     uv_unref((uv_handle_t *)&s->timer);
-    return s;
+    *out = s;
+    return 0;
+}
+
+void settle_attach(struct settle *s, struct kafka_in *in)
+{
+    s->in = in;
 }
 
 unsigned settle_count(const struct settle *s)
 {
     return s->count;
+}
+
+const struct kafka_trouble *settle_troubles(const struct settle *s)
+{
+    return s->txn ? kafka_txn_troubles(s->txn) : NULL;
+}
+
+void settle_flush(struct settle *s, uint64_t timeout_ms)
+{
+    uint64_t deadline_ms = clock_mono_ms() + timeout_ms;
+
+    while (s->txn && s->count > 0 && clock_mono_ms() < deadline_ms) {
+        (void)uv_run(s->spec.loop, UV_RUN_ONCE);
+    }
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -199,16 +240,19 @@ static void on_timer_closed(uv_handle_t *handle)
     free(s);
 }
 
-/* Every record has had its answer by now: what is left was not delivered. */
-static void give_up(struct settle *s, struct parcel *parcel)
+void settle_give_up(struct settle *s, struct work *w)
 {
-    struct work *w = parcel->work;
+    for (size_t i = 0; i < PARCEL_KINDS; i++) {
+        struct parcel *parcel = &w->parcels[i];
 
-    DL_DELETE(s->unsent, parcel);
-    if (--w->parcels_out == 0) {
-        s->count--;
-        s->spec.on_unsettled(w);
+        if (parcel->prev) {
+            DL_DELETE(s->unsent, parcel);
+            parcel->prev = NULL;
+        }
     }
+    w->parcels_out = 0;
+    s->count--;
+    s->spec.on_unsettled(w);
 }
 
 void settle_close(struct settle *s)
@@ -216,8 +260,12 @@ void settle_close(struct settle *s)
     if (!s) {
         return;
     }
+    kafka_txn_close(s->txn);
+    free(s->fates);
+    DL_CONCAT(s->unsent, s->waiting); /* of one whose end we never knew */
+    /* What is left was not delivered: every record has had its answer. */
     while (s->unsent) {
-        give_up(s, s->unsent);
+        settle_give_up(s, s->unsent->work);
     }
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
 }

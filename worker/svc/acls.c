@@ -25,6 +25,7 @@ struct entry {
     const char *role;
     const char *topic;
     const char *group;
+    const char *transactional_id;
     const yaml_node_t *allow;
 };
 
@@ -42,6 +43,19 @@ static const struct {
     {"describe_configs", RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS},
     {"alter_configs", RD_KAFKA_ACL_OPERATION_ALTER_CONFIGS},
 };
+
+const char *acls_resource_name(rd_kafka_ResourceType_t resource)
+{
+    static const char *const names[] = {
+        [RD_KAFKA_RESOURCE_TOPIC] = "topic",
+        [RD_KAFKA_RESOURCE_GROUP] = "group",
+        [RD_KAFKA_RESOURCE_TRANSACTIONAL_ID] = "transactional_id",
+    };
+
+    return (size_t)resource < ARRAY_LEN(names) && names[resource]
+               ? names[resource]
+               : "?";
+}
 
 const char *acls_operation_name(rd_kafka_AclOperation_t operation)
 {
@@ -99,8 +113,10 @@ static int read_field(yaml_document_t *document, const yaml_node_pair_t *pair,
     const struct {
         const char *name;
         const char **to;
-    } texts[] = {
-        {"role", &out->role}, {"topic", &out->topic}, {"group", &out->group}};
+    } texts[] = {{"role", &out->role},
+                 {"topic", &out->topic},
+                 {"group", &out->group},
+                 {"transactional_id", &out->transactional_id}};
 
     if (name && !strcmp(name, "allow") && value->type == YAML_SEQUENCE_NODE) {
         out->allow = value;
@@ -115,15 +131,45 @@ static int read_field(yaml_document_t *document, const yaml_node_pair_t *pair,
     return yaml_list_bad(KEY, key, "unknown key, or not its kind of value", e);
 }
 
+static const char *name_of(const struct entry *entry)
+{
+    if (entry->transactional_id) {
+        return entry->transactional_id;
+    }
+    return entry->topic ? entry->topic : entry->group;
+}
+
+static rd_kafka_ResourceType_t resource_of(const struct entry *entry)
+{
+    if (entry->transactional_id) {
+        return RD_KAFKA_RESOURCE_TRANSACTIONAL_ID;
+    }
+    return entry->topic ? RD_KAFKA_RESOURCE_TOPIC : RD_KAFKA_RESOURCE_GROUP;
+}
+
+/* Of all workers: the group, a dot and the worker's id. */
+static char *ids_of_workers(const struct reader *r)
+{
+    char *stem = NULL;
+
+    if (asprintf(&stem, "%s.", r->config->topics_group) < 0) {
+        abort();
+    }
+    return stem;
+}
+
 /* On the heap; a * at the end is cut off. */
 static char *full_name(const struct reader *r, const struct entry *entry,
                        bool *out_is_prefix)
 {
-    const char *name = entry->topic ? entry->topic : entry->group;
+    const char *name = name_of(entry);
     size_t len = strlen(name);
     char *full = NULL;
 
     *out_is_prefix = len > 0 && name[len - 1] == '*';
+    if (entry->transactional_id && !strcmp(name, WORKERS ".*")) {
+        return ids_of_workers(r);
+    }
     if (entry->group && !strcmp(name, WORKERS)) {
         return xstrdup(r->config->topics_group);
     }
@@ -146,7 +192,7 @@ static int add(struct reader *r, const struct entry *entry,
         return err_set(e, ERR_LIMIT, "more than %d ACLs", ACLS_MAX);
     }
     *spec = (struct acls_spec){.role = xstrdup(entry->role),
-                               .is_group = entry->group != NULL,
+                               .resource = resource_of(entry),
                                .operation = operation};
     spec->name = full_name(r, entry, &spec->is_prefix);
     r->acls->count++;
@@ -167,9 +213,13 @@ static int read_entry(yaml_document_t *document, yaml_node_t *node, void *arg,
             return -1;
         }
     }
-    if (!entry.role || !entry.allow || !entry.topic == !entry.group) {
+    if (!entry.role || !entry.allow ||
+        !entry.topic + !entry.group + !entry.transactional_id != 2) {
         return yaml_list_bad(
-            KEY, node, "role, allow and either topic or group are needed", e);
+            KEY, node,
+            "role, allow and one of topic, group and transactional_id are "
+            "needed",
+            e);
     }
     for (yaml_node_item_t *item = entry.allow->data.sequence.items.start;
          item < entry.allow->data.sequence.items.top; item++) {

@@ -18,8 +18,8 @@
 /* One operation on one resource. */
 struct acls_spec {
     char *role;
-    bool is_group; /* else a topic */
-    char *name;    /* full, with prefix */
+    rd_kafka_ResourceType_t resource;
+    char *name; /* full, with prefix */
     bool is_prefix;
     rd_kafka_AclOperation_t operation;
 };
@@ -34,6 +34,8 @@ int acls_load(const struct config *config, const char *path, struct acls *out,
               struct err *e) MUST_USE;
 void acls_free(struct acls *acls);
 bool acls_has_role(const struct acls *acls, const char *role);
+/* "topic", "group", "transactional_id"; "?" for others. */
+const char *acls_resource_name(rd_kafka_ResourceType_t resource);
 /* "read", ...; "?" for one that is not known. */
 const char *acls_operation_name(rd_kafka_AclOperation_t operation);
 

@@ -128,9 +128,7 @@ static int check_rights(rd_kafka_t *rk, rd_kafka_queue_t *queue, struct err *e)
 
 static bool is_same(const struct acls_row *row, const rd_kafka_AclBinding_t *b)
 {
-    return rd_kafka_AclBinding_restype(b) == (row->is_group
-                                                  ? RD_KAFKA_RESOURCE_GROUP
-                                                  : RD_KAFKA_RESOURCE_TOPIC) &&
+    return rd_kafka_AclBinding_restype(b) == row->resource &&
            rd_kafka_AclBinding_resource_pattern_type(b) ==
                (row->is_prefix ? RD_KAFKA_RESOURCE_PATTERN_PREFIXED
                                : RD_KAFKA_RESOURCE_PATTERN_LITERAL) &&
@@ -161,6 +159,9 @@ static bool concerns_us(const struct config *config,
     bool is_prefix = rd_kafka_AclBinding_resource_pattern_type(b) ==
                      RD_KAFKA_RESOURCE_PATTERN_PREFIXED;
 
+    if (type == RD_KAFKA_RESOURCE_TRANSACTIONAL_ID) {
+        return overlap(config->topics_group, true, name, is_prefix);
+    }
     if (type != RD_KAFKA_RESOURCE_TOPIC && type != RD_KAFKA_RESOURCE_GROUP) {
         return false;
     }
@@ -184,7 +185,7 @@ static void add_extra(struct acls_plan *plan, const rd_kafka_AclBinding_t *b)
         .state = ACLS_EXTRA,
         .principal = xstrdup(rd_kafka_AclBinding_principal(b)),
         .host = xstrdup(rd_kafka_AclBinding_host(b)),
-        .is_group = rd_kafka_AclBinding_restype(b) == RD_KAFKA_RESOURCE_GROUP,
+        .resource = rd_kafka_AclBinding_restype(b),
         .name = xstrdup(rd_kafka_AclBinding_name(b)),
         .is_prefix = rd_kafka_AclBinding_resource_pattern_type(b) ==
                      RD_KAFKA_RESOURCE_PATTERN_PREFIXED,
@@ -209,7 +210,7 @@ static void wish(const struct acls *acls, const struct acls_grant *grant,
             .role = spec->role,
             .principal = xstrdup(grant->principal),
             .host = xstrdup(ANY_HOST),
-            .is_group = spec->is_group,
+            .resource = spec->resource,
             .name = xstrdup(spec->name),
             .is_prefix = spec->is_prefix,
             .operation = spec->operation,
@@ -309,8 +310,7 @@ void acls_plan_free(struct acls_plan *plan)
 static rd_kafka_AclBinding_t *request(struct acls_row *row)
 {
     return rd_kafka_AclBinding_new(
-        row->is_group ? RD_KAFKA_RESOURCE_GROUP : RD_KAFKA_RESOURCE_TOPIC,
-        row->name,
+        row->resource, row->name,
         row->is_prefix ? RD_KAFKA_RESOURCE_PATTERN_PREFIXED
                        : RD_KAFKA_RESOURCE_PATTERN_LITERAL,
         row->principal, row->host, row->operation,

@@ -33,7 +33,7 @@ struct acls_row {
     const char *role; /* borrows the struct acls; NULL: of an extra one */
     char *principal;
     char *host;
-    bool is_group;
+    rd_kafka_ResourceType_t resource;
     char *name;
     bool is_prefix;
     rd_kafka_AclOperation_t operation;

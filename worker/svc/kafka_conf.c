@@ -41,7 +41,8 @@ static const struct kafka_conf_row refused[] = {
     {"enable.auto.commit", "only finished jobs are committed"},
     {"enable.auto.offset.store", "only finished jobs are committed"},
     {"enable.partition.eof", "not used for jobs"},
-    {"transactional.id", "transactions are not supported yet"},
+    {"transactional.id",
+     "it is topics.group and worker.id, with topics.delivery: exactly-once"},
     {NULL, NULL},
 };
 

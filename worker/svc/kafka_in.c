@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "svc/kafka_conf.h"
 #include "svc/kafka_in_conf.h"
+#include "svc/kafka_txn.h"
 
 #define CLOSE_TIMEOUT_MS 8000
 #define CLOSE_POLL_MS    50
@@ -385,6 +386,9 @@ void kafka_in_close(struct kafka_in *in)
     kafka_once_free(in->once);
     kafka_parts_free(&in->parts);
     kafka_wake_close(in->wake);
+    if (in->sent) {
+        rd_kafka_topic_partition_list_destroy(in->sent);
+    }
     free(in);
 }
 
@@ -473,6 +477,7 @@ int kafka_in_open(const struct config *config,
     in->config = config;
     in->group = source->group;
     in->is_patient = source->is_patient;
+    in->commits_elsewhere = source->commits_elsewhere;
     in->callbacks = *callbacks;
     in->renew_ms = KAFKA_IN_RENEW_FIRST_MS;
     in->once = kafka_once_new();
@@ -502,7 +507,8 @@ int kafka_in_open_jobs(const struct config *config, uv_loop_t *loop,
         .stem = "jobs.",
     };
 
-    if (kafka_conf_queues(config, &queues, &source.queue_count, e) < 0) {
+    if (kafka_txn_is_wanted(config, &source.commits_elsewhere, e) < 0 ||
+        kafka_conf_queues(config, &queues, &source.queue_count, e) < 0) {
         return -1;
     }
     source.queues = queues;

@@ -78,7 +78,8 @@ struct kafka_in_source {
     const char *stem; /* of the topics, between topics.prefix and the name */
     const struct kafka_conf_queue *queues;
     size_t queue_count;
-    bool is_patient; /* nobody waits: the broker is asked less often */
+    bool is_patient;        /* nobody waits: the broker is asked less often */
+    bool commits_elsewhere; /* kafka_in_commit_begin(), and not by itself */
 };
 
 /* config, and name and group of the source, are borrowed until the close. */
@@ -117,6 +118,18 @@ bool kafka_in_is_leaving(const struct kafka_in_msg *msg);
  * reassignment). */
 void kafka_in_done(struct kafka_in *in, struct kafka_in_msg *msg);
 void kafka_in_drop(struct kafka_in *in, struct kafka_in_msg *msg);
+
+/* For who commits in a transaction of its own. The message's job is finished as
+ * of the next commit; the message stays on loan until _done. */
+void kafka_in_finish(struct kafka_in *in, const struct kafka_in_msg *msg);
+/* False: there is nothing to tell. The caller owns what it gets. One at a
+ * time; _end with what became of it, 0 or an error of Kafka. */
+struct rd_kafka_topic_partition_list_s;
+struct rd_kafka_consumer_group_metadata_s;
+bool kafka_in_commit_begin(
+    struct kafka_in *in, struct rd_kafka_topic_partition_list_s **out_offsets,
+    struct rd_kafka_consumer_group_metadata_s **out_member) MUST_USE;
+void kafka_in_commit_end(struct kafka_in *in, int error);
 
 /* on_ready again soon: who takes stopped before there was nothing more. */
 void kafka_in_look_again(struct kafka_in *in);

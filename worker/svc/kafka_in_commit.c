@@ -35,7 +35,7 @@ void kafka_in_commit_start(struct kafka_in *in,
     rd_kafka_topic_partition_list_t *list = NULL;
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
 
-    if (in->is_committing) {
+    if (in->is_committing || in->commits_elsewhere) {
         return;
     }
     list = kafka_parts_dirty(&in->parts, only);
@@ -69,4 +69,46 @@ void kafka_in_commit_now(struct kafka_in *in,
     commit_wait(in, deadline_ms);
     kafka_in_commit_start(in, only);
     commit_wait(in, deadline_ms);
+}
+
+/* --- in a transaction ------------------------------------------------------
+ */
+
+void kafka_in_finish(struct kafka_in *in, const struct kafka_in_msg *msg)
+{
+    struct kafka_loan *loan = msg->handle;
+
+    (void)in;
+    (void)offsets_mark_done(&loan->part->offsets, loan->ticket);
+}
+
+bool kafka_in_commit_begin(struct kafka_in *in,
+                           rd_kafka_topic_partition_list_t **out_offsets,
+                           rd_kafka_consumer_group_metadata_t **out_member)
+{
+    rd_kafka_topic_partition_list_t *list =
+        in->rk ? kafka_parts_dirty(&in->parts, NULL) : NULL;
+
+    if (!list) {
+        return false;
+    }
+    in->sent = rd_kafka_topic_partition_list_copy(list);
+    *out_offsets = list;
+    *out_member = rd_kafka_consumer_group_metadata(in->rk);
+    return true;
+}
+
+void kafka_in_commit_end(struct kafka_in *in, int error)
+{
+    rd_kafka_topic_partition_list_t *list = in->sent;
+
+    *(error ? &in->counts.not_committed : &in->counts.committed) += 1;
+    if (error) {
+        kafka_ends_error(in->ends, (rd_kafka_resp_err_t)error,
+                         rd_kafka_err2str((rd_kafka_resp_err_t)error));
+    }
+    in->sent = NULL;
+    kafka_parts_committed(&in->parts, list, (rd_kafka_resp_err_t)error);
+    rd_kafka_topic_partition_list_destroy(list);
+    kafka_wake_fire(in->wake); /* marks may be told now */
 }

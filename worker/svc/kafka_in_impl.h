@@ -41,8 +41,10 @@ struct kafka_in {
     rd_kafka_topic_partition_list_t *leaving; /* NULL: none is */
     uint64_t leave_at_ms;                     /* at the latest */
     size_t loans;
-    uint64_t renew_ms;    /* to wait next time */
-    uint64_t renew_at_ms; /* 0: the client is well */
+    uint64_t renew_ms;                     /* to wait next time */
+    uint64_t renew_at_ms;                  /* 0: the client is well */
+    bool commits_elsewhere;                /* in a transaction */
+    rd_kafka_topic_partition_list_t *sent; /* there; NULL: nothing is */
     bool is_paused;
     bool is_closing;
     bool is_committing;

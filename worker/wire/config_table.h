@@ -19,6 +19,8 @@ TEXT(topics_prefix,   "topics.prefix",   "forkyard.", "in front of every topic n
 TEXT(topics_group,    "topics.group",    "forkyard", "consumer group of the workers") \
 TEXT(topics_queues,   "topics.queues",   "high:8,default:3,low:1", "queues this worker takes jobs from, each with its weight") \
 TIME(topics_commit_ms, "topics.commit_interval", 250, 10, 60000, "between two offset commits of finished jobs") \
+TEXT(topics_delivery, "topics.delivery", "at-least-once", "at-least-once, or exactly-once: results and offsets in one transaction, for readers that read committed records only") \
+TIME(topics_transaction_ms, "topics.transaction_interval", 100, 10, 5000, "between two transactions, with topics.delivery: exactly-once") \
 TIME(topics_revoke_ms, "topics.revoke_grace", 5000, 0, 50000, "how long a partition that another worker is to have waits for its running jobs to end; the group waits as well") \
 BOOL(topics_kill_revoked, "topics.kill_revoked", 0, "kill jobs of a partition that has gone to another worker, which runs them again; if not, they go on, and readers take the first result") \
 TEXT(retry_group,     "retry.group",     "",         "consumer group of those who bring waiting jobs back when they are due, one for all workers; empty: topics.prefix and retry") \
