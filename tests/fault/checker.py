@@ -23,6 +23,8 @@ FOREVER = float("inf")
 # asked to end waits for it.
 AWAY = ("broker-", "cut", "slow", "min-isr", "disk-full")
 DRAIN_S = 15
+# Of those, the ones that keep every worker from hearing of anything.
+SILENT = ("broker-", "disk-full")
 
 
 # ---- a commit's metadata ---------------------------------------------------
@@ -124,6 +126,9 @@ class Fault:
     def touches(self, first, last):
         return self.begin <= last and first <= self.over()
 
+    def keeps_from_hearing(self, worker):
+        return worker in self.zombies or self.kind.startswith(SILENT)
+
 
 class History:
     def __init__(self, lines):
@@ -136,6 +141,7 @@ class History:
         self.commits = []
         self.faults = {}
         self.exits = []
+        self.spawns = defaultdict(list)  # worker: times
         self.resources = []
         self.left = None
         self.last_t = 0
@@ -199,7 +205,7 @@ class History:
         self.end = line
 
     def on_spawn(self, line):
-        pass
+        self.spawns[line["worker"]].append(line["t"])
 
     def on_note(self, line):
         pass
@@ -230,14 +236,26 @@ class History:
             f.kind.startswith(AWAY) for f in
             self.touching(line["t"] - DRAIN_S, line["t"]))
 
-    def ignorant_until(self, fault):
-        """Its zombies cannot hear that they are while no broker answers."""
+    def zombie_until(self, fault, worker):
+        """Until when it may not know that it is one: it cannot hear of it
+        while it is stopped or cut off, or no broker answers. Who is started
+        after the fault began never was one."""
         until = fault.over()
         for other in sorted(self.faults.values(), key=lambda f: f.begin):
-            if other.kind.startswith(AWAY) and \
+            if other.keeps_from_hearing(worker) and \
                     fault.begin <= other.over() and other.begin <= until:
                 until = max(until, other.over())
-        return until
+        return min([until, *(t for t in self.spawns[worker]
+                             if t > fault.begin)])
+
+    def zombies(self):
+        """{worker: [(from, until)]}"""
+        found = defaultdict(list)
+        for fault in self.faults.values():
+            for worker in fault.zombies:
+                found[worker].append(
+                    (fault.begin, self.zombie_until(fault, worker)))
+        return found
 
     def is_executed(self, job):
         """Does it run in a box, as far as the sender knows?"""
@@ -380,8 +398,7 @@ def check_not_again(h):
     if not h.clock_is_good:
         return
     forgets = [f for f in h.faults.values() if f.forgets]
-    zombies = [(f.begin, h.ignorant_until(f), f.zombies)
-               for f in h.faults.values() if f.zombies]
+    zombies = h.zombies()
     forged = h.forged()
     committed = {}  # job: the time since when
     for line in h.commits:
@@ -410,8 +427,8 @@ def check_not_again(h):
             if name not in since or ts <= since[name]:
                 continue
             if any(f.begin <= ts for f in forgets) or \
-                    any(worker in names and begin <= ts <= until
-                        for begin, until, names in zombies):
+                    any(begin <= ts <= until
+                        for begin, until in zombies[worker]):
                 continue
             if len(job.acks) < job.sends:
                 continue  # a record whose offset nobody told us

@@ -174,6 +174,33 @@ def zombie_that_could_know(lines):
     of(lines, "fault", id=1).update(zombies=["w1"])
 
 
+def zombie_beside_another(lines):
+    """That another worker cannot hear does not keep this one from it."""
+    lines += [{"e": "fault", "t": 105, "id": 2, "kind": "cut",
+               "settle": 3, "zombies": ["w2"]},
+              {"e": "healed", "t": 109, "id": 2}]
+    zombie_that_could_know(lines)
+
+
+def zombie_short_of_copies(lines):
+    """A topic that lacks copies takes no results, and tells all else."""
+    lines += [{"e": "fault", "t": 105, "id": 2, "kind": "min-isr",
+               "settle": 3}, {"e": "healed", "t": 109, "id": 2}]
+    zombie_that_could_know(lines)
+
+
+def zombie_started_anew(lines):
+    """The next process was told before its first job."""
+    lines += [{"e": "spawn", "t": 104.3, "worker": "w1", "pid": 7},
+              start(105, "a", "w1")]
+    of(lines, "fault", id=1).update(zombies=["w1"])
+
+
+def zombie_is_another(lines):
+    lines.append(start(105, "a", "w2"))
+    of(lines, "fault", id=1).update(zombies=["w1"])
+
+
 PLANTED = [
     ("no end", "complete", without("end")),
     ("an end that was not reached", "complete",
@@ -233,6 +260,13 @@ PLANTED = [
      add(start(105, "a", "w2"))),
     ("... by a zombie of long ago", "not-again",
      zombie_that_could_know),
+    ("... while another worker cannot hear", "not-again",
+     zombie_beside_another),
+    ("... while only copies are missing", "not-again",
+     zombie_short_of_copies),
+    ("... by the process after the zombie", "not-again",
+     zombie_started_anew),
+    ("... by a worker beside the zombie", "not-again", zombie_is_another),
     ("... of one in the finished set", "not-again",
      add(start(105, "c", "w2"))),
     ("a worker that ended by itself", "leaks",
@@ -267,6 +301,14 @@ def zombie_without_broker(lines):
     """No broker was there to tell it when it came back."""
     lines += [{"e": "fault", "t": 105, "id": 2, "kind": "broker-kill",
                "settle": 3}, {"e": "healed", "t": 109, "id": 2},
+              start(110, "a", "w1")]
+    of(lines, "fault", id=1).update(zombies=["w1"])
+
+
+def zombie_cut_off_again(lines):
+    """It never heard, and then could not any more."""
+    lines += [{"e": "fault", "t": 105, "id": 2, "kind": "cut", "settle": 3,
+               "zombies": ["w1"]}, {"e": "healed", "t": 109, "id": 2},
               start(110, "a", "w1")]
     of(lines, "fault", id=1).update(zombies=["w1"])
 
@@ -327,6 +369,7 @@ HARMLESS = [
     ("as it was", lambda lines: None),
     ("a zombie starts what is committed", zombie),
     ("... and one that no broker could tell", zombie_without_broker),
+    ("... and one that was cut off before it heard", zombie_cut_off_again),
     ("all runs again after offsets were deleted", forgotten),
     ("a job sent twice and run twice", sent_twice),
     ("a send without answer, run", maybe_sent),

@@ -81,6 +81,7 @@ void kafka_start_ask(struct kafka_start *start,
                      const rd_kafka_topic_partition_list_t *list)
 {
     start->wanted = rd_kafka_topic_partition_list_copy(list);
+    start->is_wanted = false;
     if (!start->is_sent) {
         send_question(start);
     }
