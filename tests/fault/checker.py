@@ -502,6 +502,13 @@ def check_recovery(h):
               f"waiting, at most {most} s"
 
 
+def longest_wait(h):
+    """Seconds between a job's acknowledgement and its result, at most."""
+    return max((job.visible()["t"] - min(job.acks)
+                for job in h.jobs.values() if job.acks and job.results),
+               default=0)
+
+
 def longest_stall(h):
     """(seconds, since when): without any result although a job waited."""
     events = []
@@ -562,6 +569,7 @@ def figures(h):
         "faults": dict(Counter(f.kind for f in h.faults.values())),
         "recovery_s": round(max(took, default=0), 1),
         "stall_s": round(longest_stall(h)[0], 1),
+        "longest_wait_s": round(longest_wait(h), 1),
         "seconds": round(h.last_t - h.run.get("t", h.last_t), 1),
     }
 

@@ -330,6 +330,10 @@ class Run:
     def keep_logs(self, directory):
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(self.directory, directory)
+        for node in self.kafka.nodes.values():
+            log = node.directory / "log"
+            if log.exists():
+                shutil.copy(log, directory / f"kafka-{node.number}.log")
 
     def remove(self):
         shutil.rmtree(self.directory, ignore_errors=True)
