@@ -273,6 +273,7 @@ $(B)/obj/%.o: %.c Makefile $(B)/flags.mk
 # Data that the assembler takes in (.incbin), which -MMD does not see.
 $(B)/obj/worker/svc/topics_data.o $(B)/obj/worker/svc/acls_data.o: \
 		$(wildcard broker-config/*)
+$(B)/obj/worker/bin/dev_kafka.o: $(wildcard broker-config/kafka/*)
 $(B)/obj/worker/run/payload_data.o: $(wildcard worker/payload/*)
 
 # The program that boxes begin in: static, because what it maps is copied for

@@ -19,6 +19,7 @@
 
 #include "base/mem.h"
 #include "bin/dev.h"
+#include "bin/dev_kafka.h"
 #include "bin/main.h"
 #include "svc/kafka_txn.h"
 #include "svc/topics_plan.h"
@@ -33,11 +34,13 @@ static const struct cli_option options_table[] = {
     {"slots", 0, CLI_UINT, offsetof(struct dev_options, slots), "N",
      "boxes at the same time per worker; default four per core"},
     {"kafka", 0, CLI_TEXT, offsetof(struct dev_options, kafka), "ADDR",
-     "use this Kafka instead of the embedded broker"},
+     "use this Kafka instead of the embedded broker; 'local': start one, which "
+     "`make kafka` has fetched"},
     {"redis", 0, CLI_TEXT, offsetof(struct dev_options, redis), "URL",
      "use this Redis instead of a private one; 'none': without"},
     {"port", 'p', CLI_UINT, offsetof(struct dev_options, port), "PORT",
-     "of the embedded broker; 0 is any free one; default 9092, if free"},
+     "of the embedded broker, or the local Kafka; 0 is any free one; default "
+     "9092, if free"},
     {NULL, 0, CLI_FLAG, 0, NULL, NULL},
 };
 
@@ -218,10 +221,17 @@ static int make_topics(const struct dev *dev, struct err *e)
     if (dev_uses_embedded(dev)) {
         return 0;
     }
-    if (topics_load(&dev->cli.config, NULL, &topics, e) == 0 &&
-        topics_plan_make(&dev->cli.config, &topics, &plan, e) == 0) {
-        rc = plan.missing > 0 ? topics_plan_apply(&dev->cli.config, &plan, e)
-                              : 0;
+    rc = topics_load(&dev->cli.config, NULL, &topics, e);
+    for (size_t i = 0; rc == 0 && dev_kafka_is_local(dev) && i < topics.count;
+         i++) {
+        /* hundreds of partitions take a small node seconds to make */
+        topics.items[i].partitions = topics.items[i].embedded;
+    }
+    if (rc == 0) {
+        rc = topics_plan_make(&dev->cli.config, &topics, &plan, e);
+    }
+    if (rc == 0 && plan.missing > 0) {
+        rc = topics_plan_apply(&dev->cli.config, &plan, e);
     }
     topics_plan_free(&plan);
     topics_free(&topics);

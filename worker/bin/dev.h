@@ -2,6 +2,7 @@
 /* dev.h - the state of `forkyard dev`, shared by the dev_*.c files. */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -59,6 +60,8 @@ struct dev {
     bool redis_ready;
     struct dev_dir dir;
     char kafka_addr[256];
+    char kafka_place[PATH_MAX]; /* of --kafka local */
+    int kafka_port;
     char redis_url[256];
     struct dev_worker workers[DEV_WORKERS_MAX];
 
@@ -78,6 +81,8 @@ void dev_add_settings(const struct dev *dev, struct dev_argv *argv);
 /* dev_servers.c: the embedded broker and the private Redis, unless others were
  * named. Ready when kafka_addr and redis_ready are set. */
 int dev_servers_start(struct dev *dev, struct err *e) MUST_USE;
+/* For their on_exit: stops dev, unless it stops already. */
+void dev_server_ended(struct dev_child *child);
 void dev_servers_signal(struct dev *dev, int signum);
 bool dev_servers_are_ready(const struct dev *dev);
 bool dev_servers_are_gone(const struct dev *dev);

@@ -8,9 +8,18 @@
 #include <string.h>
 
 #include "bin/dev.h"
+#include "bin/dev_kafka.h"
 #include "bin/with_parent.h"
 
-static void on_server_exit(struct dev_child *child)
+static const char *name_of(const struct dev *dev, const struct dev_child *child)
+{
+    if (child == &dev->redis) {
+        return "private Redis";
+    }
+    return dev_kafka_is_local(dev) ? "local Kafka" : "embedded broker";
+}
+
+void dev_server_ended(struct dev_child *child)
 {
     struct dev *dev = child->owner;
     char how[64];
@@ -26,8 +35,8 @@ static void on_server_exit(struct dev_child *child)
         return;
     }
     dev_child_how_ended(child, how, sizeof(how));
-    cli_say("the %s ended unexpectedly: %s; stopping",
-            child == &dev->broker ? "embedded broker" : "private Redis", how);
+    cli_say("the %s ended unexpectedly: %s; stopping", name_of(dev, child),
+            how);
     dev_fail(dev);
 }
 
@@ -74,6 +83,10 @@ static int start_broker(struct dev *dev, struct err *e)
     int port = 0;
     int rc;
 
+    if (dev_kafka_is_local(dev)) {
+        return pick_port(dev, &port, e) < 0 ? -1
+                                            : dev_kafka_start(dev, port, e);
+    }
     if (!dev_uses_embedded(dev)) {
         (void)snprintf(dev->kafka_addr, sizeof(dev->kafka_addr), "%s",
                        dev->options.kafka);
@@ -89,7 +102,7 @@ static int start_broker(struct dev *dev, struct err *e)
     dev_argv_add(&argv, "%d", port);
     dev_add_settings(dev, &argv);
     dev->broker.on_line = on_broker_line;
-    dev->broker.on_exit = on_server_exit;
+    dev->broker.on_exit = dev_server_ended;
     dev->broker.owner = dev;
     dev->broker.lines_fd = STDOUT_FILENO;
     rc = dev_child_start(&dev->broker, &dev->loop, &argv, e);
@@ -115,7 +128,7 @@ static int start_redis(struct dev *dev, struct err *e)
     dev_argv_begin(&argv, "redis-server");
     dev_argv_add(&argv, "%s", dev->redis_settings.config_path);
     dev->redis.on_line = on_redis_line;
-    dev->redis.on_exit = on_server_exit;
+    dev->redis.on_exit = dev_server_ended;
     dev->redis.owner = dev;
     dev->redis.lines_fd = STDOUT_FILENO;
     rc = dev_child_start(&dev->redis, &dev->loop, &argv, e);
