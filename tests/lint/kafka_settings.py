@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SOURCES = ("kafka_conf.c", "kafka_in_conf.c", "kafka_out.c")
+SOURCES = ("kafka_conf.c", "kafka_in_conf.c", "kafka_out_conf.c")
 DOC = "worker/doc/kafka-settings.md"
 
 
