@@ -41,6 +41,23 @@ static int by_place(const void *a, const void *b)
     return (left->offset > right->offset) - (left->offset < right->offset);
 }
 
+/* In order, each once. */
+static void take_positions(struct dead_reader *reader,
+                           const struct dead_position *only, size_t count)
+{
+    reader->only = xcalloc(count + 1, sizeof(*reader->only));
+    if (count > 0) {
+        memcpy(reader->only, only, count * sizeof(*only));
+        qsort(reader->only, count, sizeof(*only), by_place);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (reader->count == 0 ||
+            by_place(&reader->only[reader->count - 1], &reader->only[i])) {
+            reader->only[reader->count++] = reader->only[i];
+        }
+    }
+}
+
 int dead_reader_open(const struct config *config,
                      const struct dead_position *only, size_t count,
                      struct dead_reader **out, struct err *e)
@@ -49,12 +66,7 @@ int dead_reader_open(const struct config *config,
     struct dead_reader *reader = xcalloc(1, sizeof(*reader));
 
     reader->is_all = count == 0;
-    reader->count = count;
-    reader->only = xcalloc(count + 1, sizeof(*reader->only));
-    if (count > 0) {
-        memcpy(reader->only, only, count * sizeof(*only));
-        qsort(reader->only, count, sizeof(*only), by_place);
-    }
+    take_positions(reader, only, count);
     if (kafka_tail_open(config, topic,
                         count > 0 ? KAFKA_TAIL_END : KAFKA_TAIL_BEGINNING,
                         &reader->tail, e) < 0) {
@@ -62,7 +74,7 @@ int dead_reader_open(const struct config *config,
         return -1;
     }
     /* From the highest to the lowest of a partition: the last call counts. */
-    for (size_t i = count; i-- > 0;) {
+    for (size_t i = reader->count; i-- > 0;) {
         if (kafka_tail_from(reader->tail, reader->only[i].partition,
                             reader->only[i].offset, e) < 0) {
             dead_reader_close(reader);
@@ -73,6 +85,8 @@ int dead_reader_open(const struct config *config,
     return 0;
 }
 
+/* What came after the beginning is not read: a job that is sent again while
+ * this goes on may well be back before the end. */
 static bool is_wanted(struct dead_reader *reader, const rd_kafka_message_t *m)
 {
     for (size_t i = 0; i < reader->count; i++) {
@@ -84,7 +98,7 @@ static bool is_wanted(struct dead_reader *reader, const rd_kafka_message_t *m)
             return true;
         }
     }
-    return reader->is_all;
+    return reader->is_all && !kafka_tail_is_later(reader->tail);
 }
 
 bool dead_letter_header(const struct dead_letter *letter, size_t index,
@@ -132,7 +146,7 @@ int dead_reader_next(struct dead_reader *reader, struct dead_letter *out,
 {
     unsigned quiet = 0;
 
-    while (reader->is_all ? !reader->is_at_end : reader->count > 0) {
+    while (!reader->is_at_end && (reader->is_all || reader->count > 0)) {
         struct view key;
         struct view value;
         int got = kafka_tail_next(reader->tail, POLL_MS, &key, &value,
@@ -146,10 +160,19 @@ int dead_reader_next(struct dead_reader *reader, struct dead_letter *out,
             read_letter(kafka_tail_message(reader->tail), out);
             return 1;
         }
+        if (got == 0 && kafka_tail_refusal(reader->tail, e) < 0) {
+            return -1;
+        }
         if (quiet > QUIET_MAX) {
             return err_set(e, ERR_RETRY, "the dead letters do not come: %s",
                            kafka_tail_trouble(reader->tail));
         }
+    }
+    if (reader->count > 0) {
+        return err_set(e, ERR_INPUT,
+                       "no letter is at %" PRId32 ":%" PRId64 ": a mark of a "
+                       "transaction, or deleted meanwhile",
+                       reader->only[0].partition, reader->only[0].offset);
     }
     return 0;
 }

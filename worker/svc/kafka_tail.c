@@ -16,11 +16,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "svc/kafka_conf.h"
+#include "svc/kafka_trouble.h"
 
 #define QUERY_TIMEOUT_MS 10000
 
 /* What one partition still has to show. */
 struct position {
+    int64_t low; /* at open, the oldest there was */
     int64_t start;
     int64_t end; /* at open */
     bool is_started;
@@ -42,6 +44,8 @@ struct kafka_tail {
     size_t last_topic; /* of the last message */
     int32_t behind;    /* partitions not yet at their end */
     bool all_started;
+    bool is_later; /* the last message */
+    rd_kafka_resp_err_t refusal;
     char trouble[256];
 };
 
@@ -54,6 +58,9 @@ static const struct kafka_conf_row tail_rows[] = {
     {"enable.partition.eof", "true"},
     {"fetch.queue.backoff.ms", "5"},
     {"fetch.wait.max.ms", "50"},
+    /* of each partition, 64 MiB by default: a tool reads as fast with less */
+    {"queued.max.messages.kbytes", "4096"},
+    {"fetch.max.bytes", "8388608"},
     {NULL, NULL},
 };
 
@@ -70,6 +77,31 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 }
 
 /* --- open ---------------------------------------------------------------- */
+
+/* Who may read which, as in broker-config/acls.yaml. */
+static const char *role_of(const char *topic)
+{
+    const char *dot = strrchr(topic, '.');
+
+    return !strcmp(dot ? dot + 1 : topic, "dead") ? "operator" : "reader";
+}
+
+/* What it says, and what to do about it. */
+static int refuse(const struct topic *topic, rd_kafka_resp_err_t code,
+                  struct err *e)
+{
+    const char *name = rd_kafka_topic_name(topic->handle);
+    enum kafka_trouble_kind kind = kafka_trouble_kind_of(code);
+
+    if (kind == KAFKA_TROUBLE_TOPIC_RIGHT) {
+        return err_set(e, ERR_INPUT,
+                       "kafka topic %s: %s; Read is needed: forkyard acls "
+                       "apply --principal %s=User:NAME, or see topics.prefix",
+                       name, rd_kafka_err2str(code), role_of(name));
+    }
+    return err_set(e, ERR_INPUT, "kafka topic %s: %s; %s", name,
+                   rd_kafka_err2str(code), kafka_trouble_remedy(kind));
+}
 
 static int count_partitions(struct kafka_tail *tail, struct topic *topic,
                             struct err *e)
@@ -88,8 +120,7 @@ static int count_partitions(struct kafka_tail *tail, struct topic *topic,
     topic->count = error ? 0 : metadata->topics[0].partition_cnt;
     rd_kafka_metadata_destroy(metadata);
     if (topic->count == 0) {
-        return err_set(e, ERR_INPUT, "kafka topic %s: %s", name,
-                       rd_kafka_err2str(error));
+        return refuse(topic, error, e);
     }
     topic->positions = xcalloc((size_t)topic->count, sizeof(*topic->positions));
     return 0;
@@ -101,15 +132,15 @@ static int fix_position(struct kafka_tail *tail, const struct topic *topic,
 {
     const char *name = rd_kafka_topic_name(topic->handle);
     struct position *position = &topic->positions[partition];
-    int64_t low = 0;
     rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-        tail->rk, name, partition, &low, &position->end, QUERY_TIMEOUT_MS);
+        tail->rk, name, partition, &position->low, &position->end,
+        QUERY_TIMEOUT_MS);
 
     if (error) {
         return err_set(e, ERR_RETRY, "kafka topic %s partition %" PRId32 ": %s",
                        name, partition, rd_kafka_err2str(error));
     }
-    position->start = start == KAFKA_TAIL_END ? position->end : low;
+    position->start = start == KAFKA_TAIL_END ? position->end : position->low;
     position->is_at_end = position->start >= position->end;
     return 0;
 }
@@ -211,37 +242,66 @@ int kafka_tail_open(const struct config *config, const char *topic,
     return 0;
 }
 
+static int no_record(const struct topic *topic, int32_t partition,
+                     int64_t offset, struct err *e)
+{
+    const struct position *position = &topic->positions[partition];
+    const char *name = rd_kafka_topic_name(topic->handle);
+
+    if (position->low >= position->end) {
+        return err_set(e, ERR_INPUT,
+                       "%s has no record %" PRId32 ":%" PRId64
+                       "; partition %" PRId32 " is empty",
+                       name, partition, offset, partition);
+    }
+    return err_set(e, ERR_INPUT,
+                   "%s has no record %" PRId32 ":%" PRId64
+                   "; partition %" PRId32 " has %" PRId64 " to %" PRId64,
+                   name, partition, offset, partition, position->low,
+                   position->end - 1);
+}
+
 int kafka_tail_from(struct kafka_tail *tail, int32_t partition, int64_t offset,
                     struct err *e)
 {
     struct topic *topic = &tail->topics[0];
     const char *name = rd_kafka_topic_name(topic->handle);
     struct position *position = NULL;
-    int64_t low = 0;
-    int64_t end = 0;
 
     if (partition < 0 || partition >= topic->count) {
         return err_set(e, ERR_INPUT, "%s has partitions 0 to %" PRId32, name,
                        topic->count - 1);
     }
     position = &topic->positions[partition];
-    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-        tail->rk, name, partition, &low, &end, QUERY_TIMEOUT_MS);
-    if (error) {
-        return err_set(e, ERR_RETRY, "kafka topic %s partition %" PRId32 ": %s",
-                       name, partition, rd_kafka_err2str(error));
-    }
-    if (offset < low || offset >= position->end) {
-        return err_set(e, ERR_INPUT,
-                       "%s has no record %" PRId32 ":%" PRId64
-                       "; partition %" PRId32 " has %" PRId64 " to %" PRId64,
-                       name, partition, offset, partition, low,
-                       position->end - 1);
+    if (offset < position->low || offset >= position->end) {
+        return no_record(topic, partition, offset, e);
     }
     tail->behind += position->is_at_end;
     position->is_at_end = false;
     position->start = offset;
     return 0;
+}
+
+int32_t kafka_tail_partitions(const struct kafka_tail *tail)
+{
+    return tail->topics[0].count;
+}
+
+void kafka_tail_range(const struct kafka_tail *tail, int32_t partition,
+                      int64_t *out_low, int64_t *out_end)
+{
+    *out_low = tail->topics[0].positions[partition].low;
+    *out_end = tail->topics[0].positions[partition].end;
+}
+
+bool kafka_tail_is_later(const struct kafka_tail *tail)
+{
+    return tail->is_later;
+}
+
+int kafka_tail_refusal(const struct kafka_tail *tail, struct err *e)
+{
+    return tail->refusal ? refuse(&tail->topics[0], tail->refusal, e) : 0;
 }
 
 const struct rd_kafka_message_s *
@@ -282,6 +342,16 @@ static void forget_message(struct kafka_tail *tail)
     }
 }
 
+static void note_refusal(struct kafka_tail *tail, rd_kafka_resp_err_t code)
+{
+    enum kafka_trouble_kind kind = kafka_trouble_kind_of(code);
+
+    if (kind == KAFKA_TROUBLE_TOPIC_RIGHT ||
+        kind == KAFKA_TROUBLE_TOPIC_UNKNOWN) {
+        tail->refusal = code;
+    }
+}
+
 /* 1: a record is in tail->message; 0: something else was handled. */
 static int look_at_message(struct kafka_tail *tail, struct err *e)
 {
@@ -300,6 +370,8 @@ static int look_at_message(struct kafka_tail *tail, struct err *e)
         if (m->offset + 1 >= topic->positions[m->partition].end) {
             reached(tail, &topic->positions[m->partition]);
         }
+        tail->is_later = m->offset >= topic->positions[m->partition].end;
+        tail->refusal = RD_KAFKA_RESP_ERR_NO_ERROR;
         tail->last_topic = (size_t)(topic - tail->topics);
         return 1;
     }
@@ -309,6 +381,7 @@ static int look_at_message(struct kafka_tail *tail, struct err *e)
     }
     (void)str_copy(tail->trouble, sizeof(tail->trouble),
                    rd_kafka_message_errstr(m));
+    note_refusal(tail, m->err);
     log_warn("cannot read", "topic=%s partition=%" PRId32 " error=%s",
              rd_kafka_topic_name(topic->handle), m->partition,
              rd_kafka_message_errstr(m));

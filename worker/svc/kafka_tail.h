@@ -46,6 +46,16 @@ int kafka_tail_from(struct kafka_tail *tail, int32_t partition, int64_t offset,
 struct rd_kafka_message_s;
 const struct rd_kafka_message_s *
 kafka_tail_message(const struct kafka_tail *tail);
+/* Did the last message come only after its topic was opened? */
+bool kafka_tail_is_later(const struct kafka_tail *tail);
+/* Partitions of the first topic, and what each had when it was opened: *out_end
+ * is the offset of the next record. */
+int32_t kafka_tail_partitions(const struct kafka_tail *tail);
+void kafka_tail_range(const struct kafka_tail *tail, int32_t partition,
+                      int64_t *out_low, int64_t *out_end);
+/* -1 with what it is and what to do about it: reading was refused for a reason
+ * that waiting does not mend. Known after kafka_tail_next(). */
+int kafka_tail_refusal(const struct kafka_tail *tail, struct err *e) MUST_USE;
 /* What a connection, or reading a partition, last complained about; "" when
  * nothing did. Known after kafka_tail_next(). */
 const char *kafka_tail_trouble(const struct kafka_tail *tail);
