@@ -82,6 +82,11 @@ static size_t utf8_step(const uint8_t *p, size_t left)
     return 0;
 }
 
+size_t view_char_len(struct view v)
+{
+    return v.len > 0 ? utf8_step((const uint8_t *)v.data, v.len) : 0;
+}
+
 bool view_is_text(struct view v)
 {
     const uint8_t *p = (const uint8_t *)v.data;

@@ -23,6 +23,8 @@ bool view_eq(struct view a, struct view b);
 char *view_dup(struct view v);
 /* True when the bytes are valid UTF-8 without NUL. */
 bool view_is_text(struct view v);
+/* Bytes of its first character; 0 when those are no UTF-8, or a NUL. */
+size_t view_char_len(struct view v);
 /* For "%.*s": VIEW_ARG(v) gives the two arguments. */
 #define VIEW_ARG(v) (int)(v).len, ((v).data ? (v).data : "")
 
