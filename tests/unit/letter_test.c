@@ -45,6 +45,37 @@ static void all_of_it(void **state)
     assert_true(view_is(l.words, "a sentence"));
     assert_true(view_is(l.worker_id, "w1"));
     assert_int_equal(l.attempt, 3);
+    assert_null(l.redriven.data);
+    letter_take(&l, "forkyard.redriven.from", view_of("3:17"));
+    assert_true(view_is(l.redriven, "3:17"));
+}
+
+static void only_topics_of_jobs(void **state)
+{
+    static const struct {
+        struct view topic;
+        bool is_of_jobs;
+    } rows[] = {
+        {{"forkyard.jobs.low", 17}, true},
+        {{"forkyard.jobs.a.B_c-9", 21}, true},
+        {{"forkyard.jobs.", 14}, false},
+        {{"forkyard.jobs.low\0x", 19}, false},
+        {{"forkyard.jobs.l/w", 17}, false},
+        {{"forkyard.retry.5s", 17}, false},
+        {{"other.jobs.low", 14}, false},
+        {{"forkyard", 8}, false},
+        {{"", 0}, false},
+        {{NULL, 0}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct letter l = {.topic = rows[i].topic};
+
+        if (letter_is_of_jobs(&l, "forkyard.jobs.") != rows[i].is_of_jobs) {
+            fail_msg("row %zu: %.*s", i, VIEW_ARG(rows[i].topic));
+        }
+    }
 }
 
 static void what_is_no_number_is_not_told(void **state)
@@ -97,6 +128,7 @@ int main(void)
         cmocka_unit_test(empty_says_nothing),
         cmocka_unit_test(all_of_it),
         cmocka_unit_test(what_is_no_number_is_not_told),
+        cmocka_unit_test(only_topics_of_jobs),
         cmocka_unit_test(one_life_is_forgotten),
     };
 

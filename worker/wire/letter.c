@@ -26,6 +26,7 @@ static const struct row rows[] = {
     {LETTER_PREFIX "exception.message", offsetof(struct letter, words), false},
     {LETTER_PREFIX "worker.id", offsetof(struct letter, worker_id), false},
     {"attempt", offsetof(struct letter, attempt), true},
+    {LETTER_REDRIVEN, offsetof(struct letter, redriven), false},
 };
 
 /* Headers that begin so are of one life of the job. */
@@ -71,6 +72,29 @@ void letter_take(struct letter *letter, const char *name, struct view value)
             memcpy(field, &value, sizeof(value));
         }
     }
+}
+
+/* Kafka's own rule for the names of topics. */
+static bool is_topic_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+bool letter_is_of_jobs(const struct letter *letter, const char *stem)
+{
+    struct view topic = letter->topic;
+    size_t len = strlen(stem);
+
+    if (!topic.data || topic.len <= len || memcmp(topic.data, stem, len) != 0) {
+        return false;
+    }
+    for (size_t i = len; i < topic.len; i++) {
+        if (!is_topic_char(topic.data[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool letter_keeps(const char *name)

@@ -22,7 +22,8 @@ struct letter {
     struct view reason; /* one word */
     struct view words;
     struct view worker_id;
-    int64_t attempt; /* -1: not told */
+    int64_t attempt;      /* -1: not told */
+    struct view redriven; /* the letter that it was sent again from before */
 };
 
 /* No header was seen yet. */
@@ -30,6 +31,8 @@ void letter_init(struct letter *letter);
 /* One header of it, in any order; of two with the same name the last counts.
  * What is no number where one belongs is not told. Borrows the value. */
 void letter_take(struct letter *letter, const char *name, struct view value);
+/* Was it in a topic of jobs? stem is what their names begin with. */
+bool letter_is_of_jobs(const struct letter *letter, const char *stem);
 /* Does the job keep this header when it is sent again? Not what tells of the
  * attempts and waits that it has behind it. */
 bool letter_keeps(const char *name);

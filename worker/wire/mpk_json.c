@@ -21,7 +21,7 @@ static json_t *base64_object(struct view bytes)
                      base64_encode(bytes.data, bytes.len, text));
 }
 
-static json_t *from_bytes(struct view bytes)
+json_t *mpk_json_bytes(struct view bytes)
 {
     if (bytes.len == 0 || view_is_text(bytes)) {
         return json_stringn(bytes.len > 0 ? bytes.data : "", bytes.len);
@@ -121,9 +121,9 @@ static json_t *from_object(const msgpack_object *o)
     case MSGPACK_OBJECT_FLOAT64:
         return from_number(o);
     case MSGPACK_OBJECT_STR:
-        return from_bytes(mpk_text(o));
+        return mpk_json_bytes(mpk_text(o));
     case MSGPACK_OBJECT_BIN:
-        return from_bytes((struct view){o->via.bin.ptr, o->via.bin.size});
+        return mpk_json_bytes((struct view){o->via.bin.ptr, o->via.bin.size});
     case MSGPACK_OBJECT_EXT:
         return from_ext(o);
     case MSGPACK_OBJECT_ARRAY:

@@ -18,5 +18,8 @@
 int mpk_json_from(const void *data, size_t len, json_t **out,
                   struct err *e) MUST_USE;
 
+/* A new reference: text, or {"base64": "..."}; NULL: no memory. */
+json_t *mpk_json_bytes(struct view bytes);
+
 /* Appends the msgpack of a JSON value nested at most MPK_MAX_DEPTH deep. */
 int mpk_json_to(const json_t *json, struct buf *b, struct err *e) MUST_USE;
