@@ -10,7 +10,7 @@ unset FORKYARD_CONFIG
 out=$TMPDIR/out
 err=$TMPDIR/err
 
-all_commands="dev run submit results worker topics acls check version"
+all_commands="dev run submit results dead worker topics acls check version"
 
 check "help exits 0" exits_with 0 "$FORKYARD" help
 # shellcheck disable=SC2086 # one text per word
@@ -63,6 +63,9 @@ check "a wrong variable: 2" exits_with 2 env FORKYARD_WORKER_SLTS=3 \
 check "... is named, and from where" said_once "$err" environment
 check "... with the nearest" has "$err" "did you mean FORKYARD_WORKER_SLOTS"
 check "no Kafka: 1" exits_with 1 "$FORKYARD" topics plan --brokers 127.0.0.1:1
+check "dead list without Kafka: 1" exits_with 1 "$FORKYARD" dead list \
+    --brokers 127.0.0.1:1
+check "... says why, and the remedy" has "$err" "Connection refused" "--brokers"
 check "acls without a principal: 2" exits_with 2 "$FORKYARD" acls plan
 check "... names the roles" has "$err" "producer, worker, forwarder, operator, reader"
 check "acls with an unknown role: 2" exits_with 2 "$FORKYARD" acls apply \

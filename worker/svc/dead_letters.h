@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* dead_letters.h - reads the dead letters, sends their jobs again, deletes
- * them. For the command line tools. Blocking; no loop. */
+/* dead_letters.h - reads the dead letters. For the command line tools.
+ * Blocking; no loop. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,11 +31,10 @@ struct dead_position {
     int64_t offset;
 };
 
-/* --- reading --- */
-
 struct dead_reader;
 
-/* All there are now, or (count > 0) these. ERR_INPUT: one is not there. */
+/* All there are now, or (count > 0) these, each once. ERR_INPUT: one is not
+ * there, the topic is not, or we may not read it. */
 int dead_reader_open(const struct config *config,
                      const struct dead_position *only, size_t count,
                      struct dead_reader **out, struct err *e) MUST_USE;
@@ -46,26 +45,3 @@ int dead_reader_next(struct dead_reader *reader, struct dead_letter *out,
 bool dead_letter_header(const struct dead_letter *letter, size_t index,
                         const char **out_name, struct view *out_value);
 void dead_reader_close(struct dead_reader *reader); /* accepts NULL */
-
-/* --- sending again --- */
-
-struct dead_sender;
-
-int dead_sender_open(const struct config *config, struct dead_sender **out,
-                     struct err *e) MUST_USE;
-/* Its bytes and key as they came, and what letter_keeps() of its headers.
- * queue: of jobs, instead of the one that it came from; NULL: that one.
- * ERR_INPUT: it came from no topic of jobs. Copies what it needs. */
-int dead_sender_send(struct dead_sender *sender,
-                     const struct dead_letter *letter, const char *queue,
-                     struct err *e) MUST_USE;
-/* Waits until the broker has all of them. -1: some it has not, and why. */
-int dead_sender_wait(struct dead_sender *sender, struct err *e) MUST_USE;
-size_t dead_sender_delivered(const struct dead_sender *sender);
-void dead_sender_close(struct dead_sender *sender); /* accepts NULL */
-
-/* --- deleting --- */
-
-/* In each partition everything before this offset. */
-int dead_delete(const struct config *config, const struct dead_position *before,
-                size_t count, struct err *e) MUST_USE;
