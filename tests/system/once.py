@@ -126,6 +126,19 @@ def workers_are_told_to_go(fleet):
     same(set(started(fleet, *ids).values()), {1}, "starts")
 
 
+def in_transactions(tap):
+    """The marks travel there, and are taken back there."""
+    back.clear()
+    with Fleet(workers=2, slots=SLOTS // 2, settings={
+            "topics.delivery": "exactly-once"}) as fleet:
+        for topic in ("telemetry", "results", "dead"):
+            fleet.tail(topic)
+        tap.case("in transactions: it ends as others do", ends_well, fleet)
+        tap.case("in transactions: SIGTERM to all, none is lost",
+                 workers_are_told_to_go, fleet)
+        tap.case("in transactions: the fleet stops", fleet.stop)
+
+
 def main():
     tap = Tap()
     with Fleet(workers=2, slots=SLOTS // 2) as fleet:
@@ -138,6 +151,8 @@ def main():
                  worker_is_killed, fleet)
         tap.case("SIGTERM to all: none is lost", workers_are_told_to_go, fleet)
         tap.case("the fleet stops and leaves nothing", fleet.stop)
+    if os.environ.get("TEST_KAFKA"):
+        in_transactions(tap)
     tap.done()
 
 

@@ -226,7 +226,8 @@ void settle_flush(struct settle *s, uint64_t timeout_ms)
 {
     uint64_t deadline_ms = clock_mono_ms() + timeout_ms;
 
-    while (s->txn && s->count > 0 && clock_mono_ms() < deadline_ms) {
+    while (s->txn && s->in && (s->count > 0 || kafka_in_is_dirty(s->in)) &&
+           clock_mono_ms() < deadline_ms) {
         (void)uv_run(s->spec.loop, UV_RUN_ONCE);
     }
 }

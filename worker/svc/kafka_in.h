@@ -130,6 +130,8 @@ bool kafka_in_commit_begin(
     struct kafka_in *in, struct rd_kafka_topic_partition_list_s **out_offsets,
     struct rd_kafka_consumer_group_metadata_s **out_member) MUST_USE;
 void kafka_in_commit_end(struct kafka_in *in, int error);
+/* Would a commit tell something new? */
+bool kafka_in_is_dirty(const struct kafka_in *in);
 
 /* on_ready again soon: who takes stopped before there was nothing more. */
 void kafka_in_look_again(struct kafka_in *in);

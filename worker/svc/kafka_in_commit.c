@@ -112,3 +112,8 @@ void kafka_in_commit_end(struct kafka_in *in, int error)
     rd_kafka_topic_partition_list_destroy(list);
     kafka_wake_fire(in->wake); /* marks may be told now */
 }
+
+bool kafka_in_is_dirty(const struct kafka_in *in)
+{
+    return kafka_parts_is_dirty(&in->parts, false);
+}

@@ -131,10 +131,17 @@ static void leave(struct kafka_in *in)
     }
 }
 
+/* In a transaction the last commit comes with the next one. */
+static bool is_ready_to_leave(const struct kafka_in *in)
+{
+    return kafka_parts_leaving(&in->parts) == 0 &&
+           !(in->commits_elsewhere && kafka_parts_is_dirty(&in->parts, true));
+}
+
 void kafka_in_leave_if_over(struct kafka_in *in)
 {
-    if (in->leaving && (kafka_parts_leaving(&in->parts) == 0 ||
-                        in->is_closing || clock_mono_ms() >= in->leave_at_ms ||
+    if (in->leaving && (is_ready_to_leave(in) || in->is_closing ||
+                        clock_mono_ms() >= in->leave_at_ms ||
                         rd_kafka_assignment_lost(in->rk))) {
         leave(in);
     }

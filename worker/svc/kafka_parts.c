@@ -177,6 +177,22 @@ size_t kafka_parts_leaving(const struct kafka_parts *parts)
     return loans;
 }
 
+bool kafka_parts_is_dirty(const struct kafka_parts *parts, bool only_leaving)
+{
+    const struct kafka_part *part = NULL;
+
+    for (size_t i = 0; i < parts->lane_count; i++) {
+        DL_FOREACH(parts->lanes[i].parts, part)
+        {
+            if ((part->is_leaving || !only_leaving) &&
+                offsets_is_dirty(&part->offsets)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void kafka_parts_remove_all(struct kafka_parts *parts)
 {
     for (size_t i = 0; i < parts->lane_count; i++) {
@@ -467,6 +483,7 @@ static void add_commit(struct kafka_part *part,
 
     offsets_commit_begin(&part->offsets, &commit);
     row->offset = commit.offset;
+    row->opaque = commit.has_finished ? part : NULL;
     /* With it, whoever begins here is told when the log was cut below. */
     rd_kafka_topic_partition_set_leader_epoch(row, commit.epoch);
     part->text_len = commit.text_len;

@@ -87,6 +87,8 @@ void kafka_parts_leave(struct kafka_parts *parts,
                        const rd_kafka_topic_partition_list_t *list);
 /* Records of those that leave that are not given back. */
 size_t kafka_parts_leaving(const struct kafka_parts *parts);
+/* Would a commit tell something new, of any or of those that leave? */
+bool kafka_parts_is_dirty(const struct kafka_parts *parts, bool only_leaving);
 void kafka_parts_remove_all(struct kafka_parts *parts);
 
 /* Queues found empty are not asked again before this is called: on every
@@ -117,7 +119,8 @@ void kafka_parts_visit(const struct kafka_parts *parts, uint64_t now_ms,
 /* Records fetched and not taken, over all partitions. */
 size_t kafka_parts_waiting(const struct kafka_parts *parts);
 
-/* What is finished and the broker does not know: a list to commit, or NULL.
+/* What is finished and the broker does not know: a list to commit, or NULL. A
+ * row's opaque is NULL when it tells of nothing finished, of marks only.
  * only: restrict to these partitions, or NULL for all. One such commit at a
  * time. */
 rd_kafka_topic_partition_list_t *

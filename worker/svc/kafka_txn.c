@@ -130,8 +130,9 @@ static bool is_same(const rd_kafka_topic_partition_t *a,
             !memcmp(a->metadata, b->metadata, a->metadata_size));
 }
 
-/* The new producer has settled the old one's transaction: the offsets in it
- * are the group's, or not. 0 or 1; -1: not known. */
+/* The new producer has settled the old one's transaction: the offsets in it are
+ * the group's, or not. One partition is enough, because they went together;
+ * another one's may be a new owner's by now. 0 or 1; -1: not known. */
 static int in_pool_ask(struct kafka_txn *txn)
 {
     rd_kafka_topic_partition_list_t *list =
@@ -147,9 +148,12 @@ static int in_pool_ask(struct kafka_txn *txn)
         rd_kafka_resp_err_t error =
             rd_kafka_committed(consumer, list, ASK_TIMEOUT_MS);
 
-        answer = error ? -1 : 1;
+        answer = error ? -1 : 0;
         for (int i = 0; !error && i < list->cnt; i++) {
-            answer &= is_same(&list->elems[i], &txn->offsets->elems[i]);
+            const rd_kafka_topic_partition_t *sent = &txn->offsets->elems[i];
+
+            /* without anything finished it may be what was there before */
+            answer |= sent->opaque && is_same(&list->elems[i], sent);
         }
         rd_kafka_destroy(consumer);
     }

@@ -363,6 +363,7 @@ bool offsets_mark_done(struct offsets *o, struct offsets_ticket ticket)
     }
     remove_entry(o, entry);
     o->changes++;
+    o->finished++;
     settle_low(o);
     return true;
 }
@@ -596,7 +597,8 @@ void offsets_commit_begin(struct offsets *o, struct offsets_commit *out)
     out->text_len = begun_len + finished_len;
     out->text[out->text_len] = '\0';
     move_marks(o, OFFSETS_ONCE_MARKED, OFFSETS_ONCE_SENT);
-    o->sent = (struct offsets_mark){o->low, o->changes};
+    out->has_finished = o->finished != o->committed.finished;
+    o->sent = (struct offsets_mark){o->low, o->changes, o->finished};
     o->is_sent = true;
 }
 

@@ -56,7 +56,8 @@ struct offsets_entry {
 /* What a commit told, or tells. */
 struct offsets_mark {
     int64_t low;
-    uint64_t changes; /* records finished or marked so far */
+    uint64_t changes;  /* records finished or marked so far */
+    uint64_t finished; /* of these, finished */
 };
 
 struct offsets {
@@ -72,6 +73,7 @@ struct offsets {
     size_t begun_first;
     size_t once_count; /* entries with a mark */
     uint64_t changes;  /* for is_dirty */
+    uint64_t finished;
     uint64_t sidelined;
     struct offsets_mark committed, sent;
     bool is_sent;    /* a commit is under way */
@@ -151,6 +153,7 @@ bool offsets_is_dirty(const struct offsets *o);
 struct offsets_commit {
     int64_t offset;
     int32_t epoch; /* for the commit's leader epoch; -1: not known */
+    bool has_finished; /* more than the last one did */
     size_t text_len;
     char text[OFFSETS_TEXT_MAX + 1];
 };
