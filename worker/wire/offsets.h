@@ -152,7 +152,7 @@ bool offsets_is_dirty(const struct offsets *o);
 
 struct offsets_commit {
     int64_t offset;
-    int32_t epoch; /* for the commit's leader epoch; -1: not known */
+    int32_t epoch;     /* for the commit's leader epoch; -1: not known */
     bool has_finished; /* more than the last one did */
     size_t text_len;
     char text[OFFSETS_TEXT_MAX + 1];
