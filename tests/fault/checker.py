@@ -161,7 +161,8 @@ class History:
 
     def on_ack(self, line):
         place = (line["topic"], line["p"])
-        self.records.setdefault(place, {})[line["o"]] = line["job"]
+        if line["o"] is not None:  # that of a record sent again is not told
+            self.records.setdefault(place, {})[line["o"]] = line["job"]
         if line["job"] is None:
             self.poison[(*place, line["o"])] = line["t"]
             return

@@ -201,6 +201,11 @@ def zombie_is_another(lines):
     of(lines, "fault", id=1).update(zombies=["w1"])
 
 
+def lost_without_offset(lines):
+    of(lines, "ack", o=0).update(o=None)
+    lines.remove(of(lines, "result", job="a"))
+
+
 PLANTED = [
     ("no end", "complete", without("end")),
     ("an end that was not reached", "complete",
@@ -256,6 +261,8 @@ PLANTED = [
      peaceful_again),
     ("a result without record of its start", "executions",
      no_start_in_peace),
+    ("no result of a job at an offset that nobody told", "finished",
+     lost_without_offset),
     ("a start after the commit of its end", "not-again",
      add(start(105, "a", "w2"))),
     ("... by a zombie of long ago", "not-again",
@@ -328,6 +335,11 @@ def maybe_sent(lines):
     lines += [{"e": "nack", "t": 100.9, "job": "a"}, start(102.5, "a")]
 
 
+def offset_not_told(lines):
+    """It was in the log already when it was sent again."""
+    of(lines, "ack", o=0).update(o=None)
+
+
 def forged(lines):
     junk = [TOPIC, 0, 1, "fy1.junk"]
     lines.append(commit(104.5, 1, junk[3]))
@@ -373,6 +385,7 @@ HARMLESS = [
     ("all runs again after offsets were deleted", forgotten),
     ("a job sent twice and run twice", sent_twice),
     ("a send without answer, run", maybe_sent),
+    ("an acknowledgement without an offset", offset_not_told),
     ("a forged commit", forged),
     ("a hidden duplicate of another status", another_status_hidden),
     ("a status that the fault may give", allowed),

@@ -175,7 +175,11 @@ class Load(threading.Thread):
             self.recorder.add("nack", job=name, why=str(error))
             return
         place = message.partition(), message.offset()
+        if place[1] is None and name is None:
+            self.recorder.add("nack", job=None, why="in the log, but where?")
+            return
         self.acked.add(name or place)
-        self.last[place[0]] = max(self.last.get(place[0], -1), place[1])
+        if place[1] is not None:  # a broker that had it already does not tell
+            self.last[place[0]] = max(self.last.get(place[0], -1), place[1])
         self.recorder.add("ack", job=name, topic=self.topic, p=place[0],
                           o=place[1], want=want)
