@@ -39,13 +39,13 @@ static const struct kafka_conf_row rows[] = {
     {NULL, NULL},
 };
 
-/* A producer that has failed for good says so, and not why, of each. */
-static rd_kafka_resp_err_t code_of(rd_kafka_t *rk, const rd_kafka_message_t *m)
+/* A producer that has failed for good says that of each, and not why. */
+static rd_kafka_resp_err_t cause_of(rd_kafka_t *rk, rd_kafka_resp_err_t code)
 {
     char words[256];
     rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(rk, words, sizeof(words));
 
-    return fatal ? fatal : m->err;
+    return fatal ? fatal : code;
 }
 
 /* What it is, and what to do about it. */
@@ -66,31 +66,40 @@ static void explain(rd_kafka_resp_err_t code, const char *topic, char *out,
                    kafka_trouble_remedy(kind));
 }
 
+static void failed(struct dead_sender *sender, struct dead_position at,
+                   const char *topic, rd_kafka_resp_err_t code)
+{
+    char why[500];
+
+    sender->failed++;
+    explain(cause_of(sender->rk, code), topic, why, sizeof(why));
+    sender->on_failed(at, why, sender->arg);
+}
+
 static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m,
                          void *opaque)
 {
     struct dead_sender *sender = opaque;
     AUTO_FREE struct dead_position *at = m->_private;
-    char why[500];
 
+    (void)rk;
     sender->under_way--;
-    if (!m->err) {
+    if (m->err) {
+        failed(sender, *at, rd_kafka_topic_name(m->rkt), m->err);
+    } else {
         sender->delivered++;
-        return;
     }
-    sender->failed++;
-    explain(code_of(rk, m), rd_kafka_topic_name(m->rkt), why, sizeof(why));
-    sender->on_failed(*at, why, sender->arg);
 }
 
-int dead_sender_open(const struct config *config, dead_sender_failed_fn failed,
-                     void *arg, struct dead_sender **out, struct err *e)
+int dead_sender_open(const struct config *config,
+                     dead_sender_failed_fn on_failed, void *arg,
+                     struct dead_sender **out, struct err *e)
 {
     struct dead_sender *sender = xcalloc(1, sizeof(*sender));
     rd_kafka_conf_t *conf = NULL;
 
     sender->config = config;
-    sender->on_failed = failed;
+    sender->on_failed = on_failed;
     sender->arg = arg;
     if (kafka_conf_new(config, rows, &conf, e) < 0) {
         dead_sender_close(sender);
@@ -182,7 +191,6 @@ int dead_sender_send(struct dead_sender *sender,
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_headers_t *headers = NULL;
     struct dead_position *at = NULL;
-    char why[500];
 
     if (dead_sender_topic(sender->config, letter, queue, &topic, e) < 0) {
         return -1;
@@ -196,9 +204,9 @@ int dead_sender_send(struct dead_sender *sender,
     }
     if (error) {
         rd_kafka_headers_destroy(headers);
+        failed(sender, *at, topic, error);
         free(at);
-        explain(error, topic, why, sizeof(why));
-        return err_set(e, ERR_RETRY, "%s", why);
+        return 0;
     }
     sender->under_way++;
     (void)rd_kafka_poll(sender->rk, 0);

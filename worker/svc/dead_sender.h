@@ -16,16 +16,16 @@ struct dead_sender;
 typedef void (*dead_sender_failed_fn)(struct dead_position at, const char *why,
                                       void *arg);
 
-int dead_sender_open(const struct config *config, dead_sender_failed_fn failed,
-                     void *arg, struct dead_sender **out,
-                     struct err *e) MUST_USE;
+int dead_sender_open(const struct config *config,
+                     dead_sender_failed_fn on_failed, void *arg,
+                     struct dead_sender **out, struct err *e) MUST_USE;
 /* Where it goes, on the heap: to this queue of jobs, or (NULL) to the topic
  * that it came from. ERR_INPUT: that is no topic of jobs. */
 int dead_sender_topic(const struct config *config,
                       const struct dead_letter *letter, const char *queue,
                       char **out, struct err *e) MUST_USE;
 /* Its bytes and key as they came, and what letter_keeps() of its headers, to
- * dead_sender_topic(). Copies what it needs. */
+ * dead_sender_topic(), whose failure is the only one here. Copies. */
 int dead_sender_send(struct dead_sender *sender,
                      const struct dead_letter *letter, const char *queue,
                      struct err *e) MUST_USE;
