@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* kafka_tail_test.c - where reading starts, and how its end is known. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "../lib/mock_broker.h"
+#include "base/clock.h"
 #include "svc/kafka_tail.h"
 
-#define RESULTS "forkyard.results"
-#define OUTPUT  "forkyard.output"
+#define RESULTS  "forkyard.results"
+#define OUTPUT   "forkyard.output"
+#define METADATA 3 /* Kafka's number of the request */
 
 struct fixture {
     struct mock_broker mock;
@@ -172,6 +176,44 @@ static void test_a_topic_that_cannot_be_added(void **state)
     teardown(&f);
 }
 
+/* Until somebody has asked again, with a deadline. */
+static void *elect_a_leader(void *arg)
+{
+    struct fixture *f = arg;
+    uint64_t deadline_ms = clock_mono_ms() + MOCK_BROKER_DEADLINE_MS;
+
+    while (mock_broker_requests(&f->mock, METADATA) < 4 &&
+           clock_mono_ms() < deadline_ms) {
+        const struct timespec moment = {.tv_nsec = 10000000};
+
+        (void)nanosleep(&moment, NULL); /* the mock tells nobody */
+    }
+    (void)rd_kafka_mock_partition_set_leader(f->mock.cluster, RESULTS, 1, 1);
+    return NULL;
+}
+
+/* As while a broker comes back. */
+static void test_a_leader_is_waited_for(void **state)
+{
+    struct fixture f;
+    pthread_t thread;
+
+    (void)state;
+    setup(&f, 3);
+    produce(&f, 1, "x");
+    assert_int_equal(
+        rd_kafka_mock_partition_set_leader(f.mock.cluster, RESULTS, 1, -1), 0);
+    mock_broker_record_requests(&f.mock);
+    assert_int_equal(pthread_create(&thread, NULL, elect_a_leader, &f), 0);
+    open_tail(&f, KAFKA_TAIL_BEGINNING);
+    (void)pthread_join(thread, NULL);
+    while (next(&f, MOCK_BROKER_DEADLINE_MS) == 0) {
+        assert_false(f.at_end);
+    }
+    assert_true(view_is(f.value, "x"));
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_missing_topic_is_named),
         cmocka_unit_test(test_two_topics_in_one),
         cmocka_unit_test(test_a_topic_that_cannot_be_added),
+        cmocka_unit_test(test_a_leader_is_waited_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

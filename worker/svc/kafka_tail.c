@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,6 +20,7 @@
 #include "svc/kafka_trouble.h"
 
 #define QUERY_TIMEOUT_MS 10000
+#define ASK_AGAIN_MS     100
 
 /* What one partition still has to show. */
 struct position {
@@ -126,19 +128,51 @@ static int count_partitions(struct kafka_tail *tail, struct topic *topic,
     return 0;
 }
 
+/* A partition that is there, and has no leader for a moment, is unknown to
+ * librdkafka until it has heard of one. */
+static rd_kafka_resp_err_t ask_range(struct kafka_tail *tail,
+                                     const struct topic *topic,
+                                     int32_t partition,
+                                     struct position *position)
+{
+    const char *name = rd_kafka_topic_name(topic->handle);
+    const struct timespec moment = {.tv_nsec = ASK_AGAIN_MS * 1000000};
+    uint64_t deadline_ms = clock_mono_ms() + QUERY_TIMEOUT_MS;
+    const rd_kafka_metadata_t *metadata = NULL;
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    for (;;) {
+        error = rd_kafka_query_watermark_offsets(tail->rk, name, partition,
+                                                 &position->low, &position->end,
+                                                 QUERY_TIMEOUT_MS);
+        if ((error != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION &&
+             error != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE &&
+             error != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION) ||
+            clock_mono_ms() >= deadline_ms) {
+            break;
+        }
+        (void)nanosleep(&moment, NULL);
+        if (!rd_kafka_metadata(tail->rk, 0, topic->handle, &metadata,
+                               QUERY_TIMEOUT_MS)) {
+            rd_kafka_metadata_destroy(metadata);
+        }
+    }
+    return error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION
+               ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
+               : error;
+}
+
 static int fix_position(struct kafka_tail *tail, const struct topic *topic,
                         int32_t partition, enum kafka_tail_start start,
                         struct err *e)
 {
-    const char *name = rd_kafka_topic_name(topic->handle);
     struct position *position = &topic->positions[partition];
-    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-        tail->rk, name, partition, &position->low, &position->end,
-        QUERY_TIMEOUT_MS);
+    rd_kafka_resp_err_t error = ask_range(tail, topic, partition, position);
 
     if (error) {
         return err_set(e, ERR_RETRY, "kafka topic %s partition %" PRId32 ": %s",
-                       name, partition, rd_kafka_err2str(error));
+                       rd_kafka_topic_name(topic->handle), partition,
+                       rd_kafka_err2str(error));
     }
     position->start = start == KAFKA_TAIL_END ? position->end : position->low;
     position->is_at_end = position->start >= position->end;
@@ -342,12 +376,10 @@ static void forget_message(struct kafka_tail *tail)
     }
 }
 
+/* Other complaints may be over in a moment. */
 static void note_refusal(struct kafka_tail *tail, rd_kafka_resp_err_t code)
 {
-    enum kafka_trouble_kind kind = kafka_trouble_kind_of(code);
-
-    if (kind == KAFKA_TROUBLE_TOPIC_RIGHT ||
-        kind == KAFKA_TROUBLE_TOPIC_UNKNOWN) {
+    if (kafka_trouble_kind_of(code) == KAFKA_TROUBLE_TOPIC_RIGHT) {
         tail->refusal = code;
     }
 }
