@@ -118,6 +118,7 @@ static bool is_no_news(const char *text)
         "brokers are down",
         /* It is tried again, or an error says why not. */
         "Failed to acquire idempotence PID",
+        "Failed to acquire transactional PID",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(phrases); i++) {
