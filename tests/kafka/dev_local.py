@@ -54,7 +54,8 @@ def none_is_there():
 
 
 def no_java():
-    with dev("--port", "0", env={"PATH": f"{TMPDIR}"}) as fleet:
+    with dev("--port", "0", "--redis", "none",
+             env={"PATH": f"{TMPDIR}"}) as fleet:
         words = fleet.stderr.read().decode()
         same((fleet.wait(30), "needs java" in words), (1, True), words)
 

@@ -223,8 +223,9 @@ def bytes_stay_bytes(fleet):
     same((code, "sent again: 2 job(s)" in err, "their letters stay" in err),
          (0, True, True), f"redrive --all ({err})")
     wait_letters(fleet, 6)
-    poison = [l for l in fleet.tail("jobs.default").records
-              if l.value == POISON]
+    poison = fleet.tail("jobs.default").wait(
+        lambda records: [r for r in records if r.value == POISON][1:] and
+        [r for r in records if r.value == POISON], what="the poison again")
     same([r.key for r in poison], [b"poison"] * 2, "the poison's key")
     same(["mine=2,mine=1" in r.header_text for r in poison], [True] * 2,
          "its headers")
