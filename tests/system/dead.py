@@ -229,8 +229,9 @@ def bytes_stay_bytes(fleet):
     same([r.key for r in poison], [b"poison"] * 2, "the poison's key")
     same(["mine=2,mine=1" in r.header_text for r in poison], [True] * 2,
          "its headers")
-    large = [r for r in fleet.tail("jobs.default").records
-             if r.value == LARGE]
+    large = fleet.tail("jobs.default").wait(
+        lambda records: [r for r in records if r.value == LARGE][1:] and
+        [r for r in records if r.value == LARGE], what="the large one again")
     same([r.key for r in large], [None] * 2, "the large one's key")
 
 
